@@ -1,0 +1,145 @@
+/** One measurement: share a folder in one process, clone it in another, look at both. */
+import { join } from "node:path";
+import { type Process, type ProcessOptions, trove } from "../tests/support/processes.ts";
+import { cloneArguments } from "../tests/support/sharing.ts";
+import type { TempFolder } from "../tests/support/temp.ts";
+import { differences, digestTree, type TreeDigest, withoutModes } from "../tests/support/trees.ts";
+import type { Workload } from "./data.ts";
+import { nativePeer } from "./native_peers.ts";
+
+/** Who talks to whom: real peers with native crypto; trove as it is; trove without hash and cipher. */
+export type Pair = "real" | "trove" | "stubbed";
+
+/** Times in seconds, memory in bytes. */
+export interface Sample {
+  readonly pair: Pair;
+  readonly workload: string;
+  readonly files: number;
+  readonly bytes: number;
+  readonly importSeconds: number;
+  readonly cloneSeconds: number;
+  /** From the start of the cloner's process to its end. */
+  readonly cloneWallSeconds: number;
+  readonly sharerPeakRss: number;
+  readonly clonerPeakRss: number;
+}
+
+/** How a pair is started and what its programs call their figures. */
+interface Driver {
+  share(folder: string, options: ProcessOptions): Promise<Process>;
+  /** Gives the import's seconds and where to clone from, once the sharer listens. */
+  sharing(sharer: Process): Promise<{ importSeconds: number; link: string; address: string }>;
+  clone(
+    from: { link: string; address: string },
+    folder: string,
+    options: ProcessOptions,
+  ): Promise<Process>;
+}
+
+const REAL: Driver = {
+  share: (folder, options) => nativePeer("share_folder", [folder], options),
+  async sharing(sharer) {
+    const { importSeconds, key, port } = await sharer.event("listening", { deadlineMs: 600_000 });
+    return { importSeconds, link: `dat://${key}`, address: `127.0.0.1:${port}` };
+  },
+  clone: ({ link, address }, folder, options) =>
+    nativePeer("clone_folder", [link, address, folder, "--timeout", "600"], options),
+};
+
+function troveDriver(main: string): Driver {
+  return {
+    share: (folder, options) => {
+      const address = ["--host", "127.0.0.1", "--port", "0"];
+      const args = ["share", folder, ...address, "--no-watch", "--no-discovery", "--json"];
+      return trove(args, { ...options, main });
+    },
+    async sharing(sharer) {
+      const [{ link }, { seconds }, { host, port }] = await Promise.all(
+        ["archive", "imported", "listening"].map((event) =>
+          sharer.event(event, { deadlineMs: 600_000 })
+        ),
+      );
+      return { importSeconds: seconds, link, address: `${host}:${port}` };
+    },
+    clone: ({ link, address }, folder, options) =>
+      trove(cloneArguments(link, folder, [address]), { ...options, main }),
+  };
+}
+
+const DRIVERS: Record<Pair, Driver> = {
+  real: REAL,
+  trove: troveDriver("main.ts"),
+  stubbed: troveDriver("bench/stubbed_main.ts"),
+};
+
+/** How often the kernel is asked for a process's memory, in milliseconds. */
+const WATCH_MS = 20;
+
+/** Keeps the largest resident set of a process: the kernel forgets it when the process ends. */
+class MemoryWatch implements Disposable {
+  peak = 0;
+  readonly #timer: ReturnType<typeof setInterval>;
+
+  constructor(process: Process) {
+    this.#timer = setInterval(() => {
+      this.peak = Math.max(this.peak, process.peakRssBytes());
+    }, WATCH_MS);
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+  }
+}
+
+/** A workload that lies on disk. */
+export interface Prepared {
+  readonly workload: Workload;
+  /** Holds its files and nothing else. */
+  readonly folder: string;
+  readonly expected: TreeDigest;
+}
+
+/**
+ * Share a prepared folder and clone it, in a subfolder of `temp` that is gone afterwards.
+ *
+ * @throws {Error} If a process fails or the clone is not the same.
+ */
+export async function measure(
+  pair: Pair,
+  { workload, folder, expected }: Prepared,
+  temp: TempFolder,
+): Promise<Sample> {
+  const driver = DRIVERS[pair];
+  const work = temp.folder("work");
+  using _work = removedAtTheEnd(work);
+  using _archive = removedAtTheEnd(join(folder, ".dat"));
+  await using sharer = await driver.share(folder, { home: join(work, "home-of-sharer") });
+  using sharerMemory = new MemoryWatch(sharer);
+  const source = await driver.sharing(sharer);
+
+  const copy = temp.folder("work", "copy");
+  const started = performance.now();
+  await using cloner = await driver.clone(source, copy, { home: join(work, "home-of-cloner") });
+  using clonerMemory = new MemoryWatch(cloner);
+  const { seconds } = await cloner.event("synced", { deadlineMs: 600_000 });
+  await cloner.ended();
+  const cloneWallSeconds = (performance.now() - started) / 1000;
+
+  const [wrong] = differences(withoutModes(digestTree(copy)), withoutModes(expected));
+  if (wrong !== undefined) throw new Error(`The clone of ${pair} is not the same: ${wrong}`);
+  return {
+    pair,
+    workload: workload.name,
+    files: workload.files,
+    bytes: workload.bytes,
+    importSeconds: source.importSeconds,
+    cloneSeconds: seconds,
+    cloneWallSeconds,
+    sharerPeakRss: Math.max(sharerMemory.peak, sharer.peakRssBytes()),
+    clonerPeakRss: clonerMemory.peak,
+  };
+}
+
+function removedAtTheEnd(path: string): Disposable {
+  return { [Symbol.dispose]: () => Deno.removeSync(path, { recursive: true }) };
+}

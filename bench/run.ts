@@ -1,0 +1,112 @@
+/**
+ * How fast trove is, next to real peers in the same run, and how much memory it takes.
+ *
+ * deno task bench [--runs N] [--only large|small|memory]... [--quick]
+ *
+ *   large    one file of 256 MiB: real peers, trove, and trove with hash and cipher stubbed out
+ *   small    5,000 files of 1 to 16 KiB: real peers and trove
+ *   memory   one file of 1 GiB: trove
+ *
+ * Each run measures every pair once, one after the other, so that whatever slows the machine down
+ * slows all of them. `--quick` takes a tenth of the data, to see that everything works.
+ */
+import { parseArgs } from "node:util";
+import { fileURLToPath } from "node:url";
+import { TempFolder } from "../tests/support/temp.ts";
+import { digestTree } from "../tests/support/trees.ts";
+import { oneFile, smallFiles, type Workload } from "./data.ts";
+import { measure, type Pair, type Prepared, type Sample } from "./measure.ts";
+import { installNativePeers } from "./native_peers.ts";
+import { summarize, table } from "./report.ts";
+
+const MIB = 1024 * 1024;
+const RESULTS = fileURLToPath(new URL("results/", import.meta.url));
+const PARTS = ["large", "small", "memory"] as const;
+type Part = typeof PARTS[number];
+
+interface Plan {
+  readonly workload: Workload;
+  readonly pairs: readonly Pair[];
+  /** In how many of the runs: what only looks at memory needs no median. */
+  readonly runs: number;
+}
+
+function plans(parts: readonly Part[], { runs, quick }: { runs: number; quick: boolean }): Plan[] {
+  const [large, small, huge] = quick ? [32, 500, 128] : [256, 5000, 1024];
+  const all: Record<Part, Plan> = {
+    large: {
+      workload: oneFile(`one file of ${large} MiB`, large * MIB),
+      pairs: ["real", "trove", "stubbed"],
+      runs,
+    },
+    small: { workload: smallFiles(small), pairs: ["real", "trove"], runs },
+    memory: { workload: oneFile(`one file of ${huge} MiB`, huge * MIB), pairs: ["trove"], runs: 1 },
+  };
+  return parts.map((part) => all[part]);
+}
+
+function readOptions(): { runs: number; parts: readonly Part[]; quick: boolean } {
+  const { values } = parseArgs({
+    args: Deno.args,
+    options: {
+      runs: { type: "string" },
+      only: { type: "string", multiple: true, default: [] },
+      quick: { type: "boolean", default: false },
+    },
+  });
+  const runs = Number(values.runs ?? (values.quick ? 1 : 3));
+  if (!Number.isInteger(runs) || runs < 1) throw new Error(`Cannot run ${values.runs} times`);
+  const parts = values.only.map((name) => {
+    const part = PARTS.find((one) => one === name);
+    if (part === undefined) throw new Error(`Cannot measure "${name}": try ${PARTS.join(", ")}`);
+    return part;
+  });
+  return { runs, parts: parts.length > 0 ? parts : PARTS, quick: values.quick };
+}
+
+/** Measure every pair of every plan, run by run. */
+async function measureAll(plans: readonly Plan[]): Promise<Sample[][]> {
+  using temp = new TempFolder("trove-bench-");
+  using _signal = exitOn("SIGINT", () => temp[Symbol.dispose]());
+  const prepared = plans.map((plan, number): Plan & Prepared => {
+    const folder = temp.folder(`data-${number}`);
+    plan.workload.write(folder);
+    return { ...plan, folder, expected: digestTree(folder) };
+  });
+  const rounds: Sample[][] = [];
+  for (let run = 1; run <= Math.max(...plans.map((plan) => plan.runs)); run++) {
+    const round: Sample[] = [];
+    for (const plan of prepared) {
+      if (run > plan.runs) continue;
+      for (const pair of plan.pairs) {
+        console.error(`run ${run}: ${plan.workload.name}, ${pair} to ${pair}`);
+        round.push(await measure(pair, plan, temp));
+      }
+    }
+    rounds.push(round);
+  }
+  return rounds;
+}
+
+/** Clean up and leave when the signal comes; children in the same terminal hear it themselves. */
+function exitOn(signal: Deno.Signal, cleanUp: () => void): Disposable {
+  const handle = () => {
+    cleanUp();
+    Deno.exit(130);
+  };
+  Deno.addSignalListener(signal, handle);
+  return { [Symbol.dispose]: () => Deno.removeSignalListener(signal, handle) };
+}
+
+const options = readOptions();
+await installNativePeers();
+const rounds = await measureAll(plans(options.parts, options));
+const rows = summarize(rounds);
+console.log(table(rows, { judged: !options.quick }));
+
+Deno.mkdirSync(RESULTS, { recursive: true });
+const machine = { deno: Deno.version.deno, os: Deno.build.os, cpus: navigator.hardwareConcurrency };
+const time = new Date().toISOString();
+const path = `${RESULTS}${time.replaceAll(":", "-")}.json`;
+Deno.writeTextFileSync(path, JSON.stringify({ time, machine, options, rows, rounds }, null, 2));
+console.log(`\nMB = 10^6 bytes; all samples in ${path}`);

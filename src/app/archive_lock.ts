@@ -1,0 +1,54 @@
+/**
+ * One process at a time may write to an archive. The lock is the system's own on
+ * `.dat/metadata.bitfield`, the file that hypercore's storage locks, so it ends with the process;
+ * a small file beside it says who holds it. Source: spec of the dat directory, section 6.
+ */
+import { fromUtf8, toUtf8 } from "../base/bytes.ts";
+import { LockedError, StorageError } from "../base/errors.ts";
+import type { World } from "../base/world.ts";
+import type { ArchivePaths } from "./archive_folder.ts";
+
+/** @throws {LockedError} If another process has the archive open for writing. */
+export function lockArchive(paths: ArchivePaths, world: World): Disposable {
+  const path = paths.feed("metadata", "bitfield");
+  let file: Deno.FsFile;
+  try {
+    file = Deno.openSync(path, { read: true, write: true, create: true });
+  } catch (error) {
+    throw new StorageError(`Cannot open "${path}" for writing`, { cause: error });
+  }
+  if (!file.tryLockSync(true)) {
+    file.close();
+    throw new LockedError(`Cannot open "${paths.dir}": ${holder(paths)} has it open for writing`, {
+      hint: "wait for it to end, or stop it",
+    });
+  }
+  const since = new Date(world.clock.wall()).toISOString();
+  try {
+    Deno.writeFileSync(paths.lock, toUtf8(`${world.pid} ${since}\n`));
+  } catch (error) {
+    file.close();
+    throw new StorageError(`Cannot write "${paths.lock}"`, { cause: error });
+  }
+  return {
+    [Symbol.dispose]() {
+      try {
+        Deno.removeSync(paths.lock);
+      } catch (error) {
+        // Only a note for people: without it the lock works as well.
+        if (!(error instanceof Deno.errors.NotFound)) throw error;
+      } finally {
+        file.close();
+      }
+    },
+  };
+}
+
+function holder(paths: ArchivePaths): string {
+  try {
+    const [pid, since] = fromUtf8(Deno.readFileSync(paths.lock)).trim().split(" ");
+    return `process ${pid} (since ${since})`;
+  } catch {
+    return "another process";
+  }
+}

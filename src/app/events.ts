@@ -1,0 +1,56 @@
+/** What a running command tells: the lines of `--json`, and what people see is made from them. */
+
+/** Numbers of blocks and bytes; rates in bytes per second; times in seconds. */
+export type TroveEvent =
+  | {
+    event: "archive";
+    link: string;
+    discoveryKey: string;
+    dir: string;
+    writable: boolean;
+    version: number;
+  }
+  | {
+    event: "imported";
+    put: number;
+    deleted: number;
+    same: number;
+    skipped: number;
+    bytes: number;
+    seconds: number;
+    version: number;
+  }
+  | { event: "listening"; host: string; port: number }
+  | {
+    event: "peer";
+    state: "connected" | "disconnected";
+    address: string;
+    reason?: string;
+  }
+  | {
+    event: "progress";
+    blocks: number;
+    blocksTotal: number;
+    bytes: number;
+    bytesTotal: number;
+    peers: number;
+    downRate: number;
+    upRate: number;
+  }
+  /** How far an import has come; only told to people. */
+  | { event: "importing"; files: number; bytes: number; path: string }
+  | {
+    event: "synced";
+    version: number;
+    files: number;
+    bytes: number;
+    downloadedBytes: number;
+    seconds: number;
+  }
+  | { event: "uploaded"; peer: string; version: number }
+  | { event: "warning"; code: string; message: string };
+
+export type Emit = (event: TroveEvent) => void;
+
+/** Events of one kind at most so often. */
+export const PROGRESS_MS = 500;

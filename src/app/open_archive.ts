@@ -1,0 +1,297 @@
+/**
+ * Create or open the two feeds of an archive. Source: spec of the dat directory, sections 1 to 5;
+ * of the drive, sections 1 and 2.
+ */
+import { equalBytes, toHex } from "../base/bytes.ts";
+import { NotFoundError, StorageError, UsageError } from "../base/errors.ts";
+import type { World } from "../base/world.ts";
+import { decodeEntry, decodeIndex, encodeIndex, type Entry } from "../core/archive/entry.ts";
+import { contentSeed } from "../crypto/hash.ts";
+import { formatLink } from "../crypto/link.ts";
+import { keyPair, PUBLIC_KEY_BYTES, SEED_BYTES } from "../crypto/sign.ts";
+import { ContentFiles } from "../io/content_files.ts";
+import { DataFile } from "../io/data_file.ts";
+import { FeedStore } from "../io/feed_store.ts";
+import { storageError } from "../io/handle_cache.ts";
+import { openFile } from "../io/random_access.ts";
+import {
+  type ArchivePaths,
+  archivePaths,
+  inspectFolder,
+  readSmallFile,
+  writeSmallFile,
+} from "./archive_folder.ts";
+import { lockArchive } from "./archive_lock.ts";
+import { findSecretKey, keepSecretKey } from "./secret_keys.ts";
+
+export type Access = "read" | "write";
+
+const PUBLIC_FILE = { mode: 0o644 };
+
+/** An open archive. Its content feed is there once metadata block 0 is. */
+export class Archive implements Disposable {
+  readonly paths: ArchivePaths;
+  readonly metadata: FeedStore;
+  /** Something the user should hear about the archive, if anything. */
+  readonly warning?: string;
+  readonly #access: Access;
+  readonly #secretKey?: Uint8Array;
+  readonly #lock?: Disposable;
+  #content?: FeedStore;
+  #contentFiles?: ContentFiles;
+
+  constructor(options: {
+    paths: ArchivePaths;
+    metadata: FeedStore;
+    access: Access;
+    secretKey?: Uint8Array;
+    lock?: Disposable;
+    warning?: string;
+  }) {
+    this.paths = options.paths;
+    this.metadata = options.metadata;
+    this.warning = options.warning;
+    this.#access = options.access;
+    this.#secretKey = options.secretKey;
+    this.#lock = options.lock;
+  }
+
+  get link(): string {
+    return formatLink(this.metadata.publicKey);
+  }
+
+  get discoveryKey(): string {
+    return toHex(this.metadata.discoveryKey);
+  }
+
+  /** Whether we hold the secret key. */
+  get owned(): boolean {
+    return this.#secretKey !== undefined;
+  }
+
+  /** Whether it can be changed: it is ours, and open for writing. */
+  get writable(): boolean {
+    return this.owned && this.#access === "write";
+  }
+
+  /** The newest version known: number of the last metadata entry, 0 for an empty archive. */
+  get version(): number {
+    return Math.max(0, this.metadata.length - 1);
+  }
+
+  get content(): FeedStore | undefined {
+    return this.#content;
+  }
+
+  /** The working files as the content's bytes; absent when `content.data` keeps every version. */
+  get contentFiles(): ContentFiles | undefined {
+    return this.#contentFiles;
+  }
+
+  /** The metadata entry of a version, or undefined if it is not held. */
+  readonly entry = (seq: number): Entry | undefined => {
+    const block = this.metadata.readBlock(seq);
+    return block === undefined ? undefined : decodeEntry(block, seq);
+  };
+
+  /**
+   * Open the content feed that metadata block 0 names.
+   *
+   * @throws {ArchiveError} If block 0 is not the Index of an archive.
+   * @throws {StorageError} If another content feed is stored here.
+   */
+  openContent(): FeedStore {
+    if (this.#content !== undefined) return this.#content;
+    const index = this.metadata.readVerified(0);
+    if (index === undefined) {
+      throw new NotFoundError("Cannot open content: no metadata is here yet");
+    }
+    const contentKey = decodeIndex(index).contentKey.slice();
+    this.#keepContentKey(contentKey);
+    const { paths } = this;
+    const keepsHistory = readable(paths.feed("content", "data"));
+    const file = (path: string) => openFile(path, { access: this.#access });
+    if (!keepsHistory) {
+      this.#contentFiles = new ContentFiles({ dir: paths.dir, staging: paths.staging });
+    }
+    const blocks = this.#contentFiles ?? new DataFile(file(paths.feed("content", "data")));
+    // Only downloads into working files wait in a private place.
+    const staged = keepsHistory ? undefined : file(paths.staged);
+    return this.#content = FeedStore.open({
+      files: { ...sleepFiles(paths, "content", this.#access), staged, blocks },
+      publicKey: contentKey,
+      secretKey: this.#contentSecretKey(contentKey),
+      access: this.#access,
+    });
+  }
+
+  [Symbol.dispose](): void {
+    try {
+      this.#content?.close();
+      this.metadata.close();
+    } finally {
+      this.#lock?.[Symbol.dispose]();
+    }
+  }
+
+  #keepContentKey(contentKey: Uint8Array): void {
+    const path = this.paths.feed("content", "key");
+    const stored = readSmallFile(path);
+    if (stored === undefined) {
+      if (this.#access === "write") writeSmallFile(path, contentKey, PUBLIC_FILE);
+    } else if (!equalBytes(stored, contentKey)) {
+      throw new StorageError(`Cannot open "${this.paths.dir}": its content is of another archive`);
+    }
+  }
+
+  #contentSecretKey(contentKey: Uint8Array): Uint8Array | undefined {
+    if (this.#secretKey === undefined) return undefined;
+    const derived = keyPair(contentSeed(this.#secretKey));
+    if (equalBytes(derived.publicKey, contentKey)) return derived.secretKey;
+    // Archives of the oldest kind have a content key of its own.
+    const stored = readSmallFile(`${this.paths.dat}/content.secret_key`);
+    return stored !== undefined && equalBytes(stored.subarray(SEED_BYTES), contentKey)
+      ? stored
+      : undefined;
+  }
+}
+
+/**
+ * Make an empty archive in a folder, which is made too if it is missing. The order of the writes
+ * leaves nothing that looks like an archive until the secret key is safe.
+ *
+ * @throws {UsageError} If there is one already.
+ */
+export function createArchive(dir: string, world: World): Archive {
+  const paths = archivePaths(dir);
+  if (inspectFolder(dir) === "archive") {
+    throw new UsageError(`Cannot create an archive in "${dir}": it holds one`);
+  }
+  makeDatFolder(paths);
+  using stack = new DisposableStack();
+  const lock = stack.use(lockArchive(paths, world));
+  const { publicKey, secretKey } = keyPair(world.randomBytes(SEED_BYTES));
+  keepSecretKey(publicKey, secretKey, world);
+  writeSmallFile(paths.ogd, new Uint8Array(1), PUBLIC_FILE);
+  writeSmallFile(paths.feed("metadata", "key"), publicKey, PUBLIC_FILE);
+  const metadata = openMetadata(paths, { publicKey, secretKey, access: "write" });
+  stack.defer(() => metadata.close());
+  const archive = new Archive({ paths, metadata, secretKey, access: "write", lock });
+  finishCreation(archive, secretKey);
+  stack.move();
+  return archive;
+}
+
+/**
+ * Open the archive in a folder.
+ *
+ * @throws {NotFoundError} If there is none.
+ * @throws {LockedError} If it is to be written and another process does that.
+ */
+export function openArchive(
+  dir: string,
+  options: { world: World; access: Access },
+): Archive {
+  const { world, access } = options;
+  if (inspectFolder(dir) !== "archive") {
+    throw new NotFoundError(`Cannot find an archive in "${dir}"`, {
+      hint: "name a folder that was shared or cloned before",
+    });
+  }
+  const paths = archivePaths(dir);
+  const publicKey = readPublicKey(paths);
+  using stack = new DisposableStack();
+  const lock = access === "write" ? stack.use(lockArchive(paths, world)) : undefined;
+  const { secretKey, warning } = findSecretKey(paths, publicKey, world);
+  const metadata = openMetadata(paths, { publicKey, secretKey, access });
+  stack.defer(() => metadata.close());
+  const archive = new Archive({ paths, metadata, secretKey, access, lock, warning });
+  if (metadata.length === 0 && secretKey !== undefined && access === "write") {
+    // Creating it was interrupted after the key and before the first entry.
+    finishCreation(archive, secretKey);
+  }
+  if (metadata.hasBlock(0)) archive.openContent();
+  stack.move();
+  return archive;
+}
+
+/**
+ * Open the folder to download an archive into, making what is missing.
+ *
+ * @throws {UsageError} If another archive is there.
+ */
+export function openClone(
+  dir: string,
+  options: { world: World; publicKey: Uint8Array },
+): Archive {
+  const { world, publicKey } = options;
+  const paths = archivePaths(dir);
+  if (inspectFolder(dir) === "archive") {
+    const stored = readPublicKey(paths);
+    if (!equalBytes(stored, publicKey)) {
+      throw new UsageError(`Cannot clone into "${dir}": it holds another archive`, {
+        hint: `choose another folder; this one is ${formatLink(stored)}`,
+      });
+    }
+    return openArchive(dir, { world, access: "write" });
+  }
+  makeDatFolder(paths);
+  using stack = new DisposableStack();
+  const lock = stack.use(lockArchive(paths, world));
+  writeSmallFile(paths.feed("metadata", "key"), publicKey, PUBLIC_FILE);
+  const metadata = openMetadata(paths, { publicKey, access: "write" });
+  stack.move();
+  return new Archive({ paths, metadata, access: "write", lock });
+}
+
+function finishCreation(archive: Archive, secretKey: Uint8Array): void {
+  const { publicKey } = keyPair(contentSeed(secretKey));
+  archive.metadata.append([encodeIndex(publicKey)]);
+  archive.metadata.commit({ durable: true });
+  archive.openContent();
+}
+
+function makeDatFolder(paths: ArchivePaths): void {
+  try {
+    Deno.mkdirSync(paths.dat, { recursive: true });
+  } catch (error) {
+    throw storageError(`Cannot make the folder "${paths.dat}"`, error);
+  }
+}
+
+function readPublicKey(paths: ArchivePaths): Uint8Array {
+  const path = paths.feed("metadata", "key");
+  const publicKey = readSmallFile(path);
+  if (publicKey?.length !== PUBLIC_KEY_BYTES) {
+    throw new StorageError(
+      `Cannot use "${path}": it holds ${publicKey?.length ?? 0} bytes, not 32`,
+    );
+  }
+  return publicKey;
+}
+
+function openMetadata(
+  paths: ArchivePaths,
+  options: { publicKey: Uint8Array; secretKey?: Uint8Array; access: Access },
+): FeedStore {
+  const { publicKey, secretKey, access } = options;
+  const blocks = new DataFile(openFile(paths.feed("metadata", "data"), { access }));
+  const files = { ...sleepFiles(paths, "metadata", access), blocks };
+  return FeedStore.open({ files, publicKey, secretKey, access });
+}
+
+function sleepFiles(paths: ArchivePaths, feed: "metadata" | "content", access: Access) {
+  return {
+    tree: openFile(paths.feed(feed, "tree"), { access }),
+    signatures: openFile(paths.feed(feed, "signatures"), { access }),
+    bitfield: openFile(paths.feed(feed, "bitfield"), { access }),
+  };
+}
+
+function readable(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,31 @@
+/** What every command that meets peers tells about them. */
+import { TroveError } from "../base/errors.ts";
+import type { Report } from "../core/sync/inputs.ts";
+import { formatSeconds } from "../base/format.ts";
+import type { Emit } from "./events.ts";
+
+/** Tell of peers that come, go and fail. Other reports are passed over. */
+export function tellPeerNews(report: Report, emit: Emit): void {
+  switch (report.kind) {
+    case "peer-opened":
+      return emit({ event: "peer", state: "connected", address: report.address });
+    case "peer-closed": {
+      const { address, reason } = report;
+      const text = reason instanceof TroveError ? reason.message : undefined;
+      return emit({ event: "peer", state: "disconnected", address, reason: text });
+    }
+    case "peer-failed": {
+      const { address, reason, retryMs } = report;
+      const next = retryMs === undefined
+        ? ""
+        : `; trying again in ${formatSeconds(retryMs / 1000)}`;
+      const message = `Peer ${address}: ${reason}${next}`;
+      return emit({ event: "warning", code: "peer-failed", message });
+    }
+    case "damaged": {
+      const message = `Block ${report.block} of feed ${report.feed} does not match its hash any ` +
+        "more, so it is not served: its file was changed after it was imported";
+      return emit({ event: "warning", code: "damaged", message });
+    }
+  }
+}

@@ -1,0 +1,68 @@
+/** Reading and writing the secret key of an archive. Source: spec of the dat directory, section 2. */
+import { equalBytes } from "../base/bytes.ts";
+import { StorageError } from "../base/errors.ts";
+import type { World } from "../base/world.ts";
+import { discoveryKey } from "../crypto/hash.ts";
+import { keyPair, SECRET_KEY_BYTES, SEED_BYTES } from "../crypto/sign.ts";
+import {
+  type ArchivePaths,
+  readSmallFile,
+  secretKeyPath,
+  writeSmallFile,
+} from "./archive_folder.ts";
+
+/** What came of looking for a secret key. */
+export interface FoundKey {
+  /** 64 bytes; absent when this user does not own the archive. */
+  readonly secretKey?: Uint8Array;
+  /** Something the user should hear, if anything. */
+  readonly warning?: string;
+}
+
+/**
+ * The secret key of the archive in a folder, if its `metadata.ogd` says that it originated here and
+ * the key is in the user's key store, or if it lies in `.dat` as the oldest archives have it.
+ *
+ * @throws {StorageError} If the key that is there does not fit the archive.
+ */
+export function findSecretKey(
+  paths: ArchivePaths,
+  publicKey: Uint8Array,
+  world: World,
+): FoundKey {
+  const beside = `${paths.dat}/metadata.secret_key`;
+  const originated = (readSmallFile(paths.ogd)?.length ?? 0) > 0;
+  const inside = readSmallFile(beside);
+  if (!originated && inside === undefined) return {};
+  const path = originated ? secretKeyPath(world, discoveryKey(publicKey)) : beside;
+  const stored = readSmallFile(path) ?? inside;
+  if (stored === undefined) {
+    return {
+      warning: `The secret key of this archive is missing from "${path}", so it cannot be changed`,
+    };
+  }
+  checkSecretKey(stored, publicKey, path);
+  return { secretKey: stored, warning: exposure(path) };
+}
+
+function checkSecretKey(secretKey: Uint8Array, publicKey: Uint8Array, path: string): void {
+  const fits = secretKey.length === SECRET_KEY_BYTES &&
+    equalBytes(secretKey.subarray(SEED_BYTES), publicKey) &&
+    equalBytes(keyPair(secretKey.subarray(0, SEED_BYTES)).publicKey, publicKey);
+  if (!fits) {
+    throw new StorageError(`Cannot use the secret key in "${path}": it belongs to another archive`);
+  }
+}
+
+/** dat made these files readable by everyone. */
+function exposure(path: string): string | undefined {
+  if (Deno.build.os === "windows") return undefined;
+  const { mode } = Deno.statSync(path);
+  if (mode === null || (mode & 0o077) === 0) return undefined;
+  return `The secret key in "${path}" can be read by others; run: chmod 600 "${path}"`;
+}
+
+/** Keep a new secret key where dat looks for it, readable by its owner alone. */
+export function keepSecretKey(publicKey: Uint8Array, secretKey: Uint8Array, world: World): void {
+  writeSmallFile(secretKeyPath(world, discoveryKey(publicKey)), secretKey, { mode: 0o600 });
+}

@@ -1,0 +1,294 @@
+/**
+ * The loop: local feeds and a bunch of peers, and one `select` over signals, ticks, inbound
+ * messages and found peers. The only place where effects meet the world; it awaits nothing but the
+ * select, so a slow peer holds up nobody.
+ */
+import { toHex } from "../base/bytes.ts";
+import { InterruptedError, TroveError, unreachable } from "../base/errors.ts";
+import type { StopSignal, World } from "../base/world.ts";
+import type { Effect, FeedId, Input, PeerAddress, PeerId, Report } from "../core/sync/inputs.ts";
+import { SyncCore } from "../core/sync/sync_core.ts";
+import { Session } from "../core/wire/session.ts";
+import { NONCE_BYTES } from "../crypto/keystream.ts";
+import { Channel, type Receiver } from "../csp/channel.ts";
+import { select } from "../csp/select.ts";
+import { Ticker } from "../csp/ticker.ts";
+import type { FeedStore } from "../io/feed_store.ts";
+import { dialPeer, formatAddress, parseAddress } from "../io/net.ts";
+import { type Inbound, PeerLink } from "../io/peer_link.ts";
+
+/** Whoever decides what to fetch: told of all news, and free to call the synchronizer back. */
+export interface Director {
+  onReport(report: Report, sync: Synchronizer): void;
+  /** Called about once a second. */
+  onTick?(sync: Synchronizer): void;
+}
+
+export interface SynchronizerOptions {
+  readonly world: World;
+  readonly director: Director;
+  /** Stay connected when nothing is left to do. */
+  readonly live: boolean;
+  /** Keep dialling known addresses for ever. */
+  readonly persistent: boolean;
+  /** Take connections from here; the synchronizer closes it. */
+  readonly listener?: Deno.Listener;
+  /** SIGINT and SIGTERM. Absent: the synchronizer leaves signals alone. */
+  readonly signals?: Receiver<StopSignal>;
+  /** Addresses of possible peers, from discovery. */
+  readonly found?: Receiver<{ address: PeerAddress; primary: FeedId }>;
+}
+
+const TICK_MS = 1000;
+
+/** Pieces of streams that wait for the loop; each is at most a read of 256 KiB. */
+const INBOUND_PIECES = 8;
+
+/** Pieces taken before what they brought is committed: a commit costs a few small writes. */
+const PIECES_PER_COMMIT = 8;
+
+/** Links that were accepted and did not shake hands yet, beyond which new ones are turned away. */
+const MAX_LINKS = 256;
+
+export class Synchronizer {
+  readonly #world: World;
+  readonly #director: Director;
+  readonly #core: SyncCore;
+  readonly #options: SynchronizerOptions;
+  readonly #inbound = new Channel<Inbound>(INBOUND_PIECES);
+  readonly #links = new Map<PeerId, PeerLink>();
+  readonly #tasks = new Set<Promise<void>>();
+  readonly #feeds = new Map<FeedId, { store: FeedStore; primary: FeedId }>();
+  /** Blocks put into each store since its last commit. */
+  readonly #uncommitted = new Map<FeedId, number[]>();
+  readonly #pending: Input[] = [];
+  readonly #abort = new AbortController();
+  #draining = false;
+  #nextPeer: PeerId = 1;
+  #failure: unknown;
+
+  constructor(options: SynchronizerOptions) {
+    this.#options = options;
+    this.#world = options.world;
+    this.#director = options.director;
+    const id = options.world.randomBytes(32);
+    const { live, persistent } = options;
+    this.#core = new SyncCore({ id, live, persistent });
+  }
+
+  get openPeers(): number {
+    return this.#core.openPeers;
+  }
+
+  /** Let a feed take part. `primary` is the feed it is announced beside; itself if none. */
+  join(feed: FeedId, store: FeedStore, primary: FeedId): void {
+    this.#feeds.set(feed, { store, primary });
+    this.input({ kind: "join", feed, reader: store, primary });
+  }
+
+  /** Give the core something from outside the loop; performed at once, or after what is under way. */
+  input(input: Input): void {
+    this.#pending.push(input);
+    this.#drain();
+  }
+
+  /** End all links in good order; `run` returns. With a failure, it throws that. */
+  stop(failure?: unknown): void {
+    this.#failure ??= failure;
+    this.input({ kind: "stop" });
+  }
+
+  /** Run until `stop`. Returns, or throws what went wrong, when every link and task has ended. */
+  async run(): Promise<void> {
+    const accepting = this.#accept();
+    using ticker = new Ticker(TICK_MS);
+    const never = new Channel<never>(1);
+    const { signals = never, found = never } = this.#options;
+    const arms = { signals, ticks: ticker.ticks, inbound: this.#inbound, found };
+    try {
+      while (!this.#core.finished) {
+        const { arm, received } = await select(arms);
+        if (received.done) continue;
+        if (arm === "signals") {
+          const signal = received.value as StopSignal;
+          this.stop(new InterruptedError("Stopped before the job was done", signal));
+        } else if (arm === "ticks") {
+          this.input({ kind: "tick" });
+          this.#director.onTick?.(this);
+        } else if (arm === "inbound") {
+          this.#takeInbound(received.value as Inbound);
+        } else {
+          this.input({
+            kind: "found",
+            ...(received.value as { address: string; primary: FeedId }),
+          });
+        }
+        this.#commit();
+      }
+    } finally {
+      await this.#end(accepting);
+    }
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** Take one piece and those that already wait behind it, up to what one commit should hold. */
+  #takeInbound(first: Inbound): void {
+    let inbound: Inbound | undefined = first;
+    for (let taken = 1; inbound !== undefined; taken++) {
+      if (inbound.kind === "received") {
+        const { peer, messages, partialBytes } = inbound;
+        for (const { channel, message } of messages) {
+          this.input({ kind: "message", peer, channel, message });
+        }
+        this.input({ kind: "heard", peer, partialBytes });
+      } else {
+        if (inbound.kind === "unlinked") this.#links.delete(inbound.peer);
+        this.input(inbound);
+      }
+      const next = taken < PIECES_PER_COMMIT ? this.#inbound.tryReceive() : undefined;
+      inbound = next === undefined || next.done ? undefined : next.value;
+    }
+  }
+
+  /** Step the core with all that is pending, and perform what it answers, in order. */
+  #drain(): void {
+    if (this.#draining) return; // called back from a report: the loop below gets to it
+    this.#draining = true;
+    try {
+      for (let input = this.#pending.shift(); input !== undefined; input = this.#pending.shift()) {
+        const effects = this.#core.step(input, this.#world.clock.monotonic());
+        for (const effect of effects) this.#perform(effect);
+      }
+    } finally {
+      this.#draining = false;
+    }
+  }
+
+  #perform(effect: Effect): void {
+    switch (effect.kind) {
+      case "send": {
+        const { peer, channel, message, bytes } = effect;
+        return this.#links.get(peer)?.send({ channel, message }, bytes);
+      }
+      case "keepalive":
+        return this.#links.get(effect.peer)?.send("keepalive", 0);
+      case "unlink":
+        return this.#unlink(effect.peer, effect.reason);
+      case "load": {
+        const { peer, feed, request } = effect;
+        const value = this.#feeds.get(feed)!.store.readVerified(request.block);
+        this.#pending.push({ kind: "loaded", peer, feed, request, value });
+        return;
+      }
+      case "store": {
+        const { feed, block } = effect;
+        this.#feeds.get(feed)!.store.put(block);
+        const blocks = this.#uncommitted.get(feed);
+        if (blocks === undefined) this.#uncommitted.set(feed, [block.block]);
+        else blocks.push(block.block);
+        return;
+      }
+      case "dial":
+        return this.#start(this.#dial(effect.address, effect.primary));
+      case "report":
+        return this.#director.onReport(effect.report, this);
+      default:
+        return unreachable(effect);
+    }
+  }
+
+  #unlink(peer: PeerId, reason: TroveError | "closed" | "done"): void {
+    const link = this.#links.get(peer);
+    if (reason === "done") link?.finish();
+    else link?.abort();
+  }
+
+  /** Put on disk what was stored since the last time, and tell the core. */
+  #commit(): void {
+    while (this.#uncommitted.size > 0) {
+      const uncommitted = [...this.#uncommitted];
+      this.#uncommitted.clear();
+      for (const [feed, blocks] of uncommitted) {
+        this.#feeds.get(feed)!.store.commit();
+        this.input({ kind: "stored", feed, blocks });
+      }
+    }
+  }
+
+  async #dial(address: PeerAddress, primary: FeedId): Promise<void> {
+    let conn: Deno.Conn;
+    try {
+      conn = await dialPeer(parseAddress(address), { signal: this.#abort.signal });
+    } catch (error) {
+      if (!(error instanceof TroveError)) throw error;
+      await this.#inbound.send({ kind: "unreachable", address, reason: error.message });
+      return;
+    }
+    if (this.#abort.signal.aborted) return conn.close();
+    const session = this.#openSession();
+    session.open(this.#feeds.get(primary)!.store.publicKey);
+    await this.#run(conn, session, address, primary);
+  }
+
+  async #accept(): Promise<void> {
+    const { listener } = this.#options;
+    if (listener === undefined) return;
+    try {
+      for await (const conn of listener) {
+        if (this.#links.size >= MAX_LINKS) {
+          conn.close();
+          continue;
+        }
+        if ("setNoDelay" in conn) (conn as Deno.TcpConn).setNoDelay(true);
+        const remote = conn.remoteAddr as Deno.NetAddr;
+        const address = formatAddress({ host: remote.hostname, port: remote.port });
+        this.#start(this.#run(conn, this.#openSession(), address));
+      }
+    } catch (error) {
+      // Closing the listener is how this task is told to end.
+      if (!this.#abort.signal.aborted) throw error;
+    }
+  }
+
+  #openSession(): Session {
+    return new Session({
+      nonce: this.#world.randomBytes(NONCE_BYTES),
+      lookup: (discoveryKey) => {
+        const name = toHex(discoveryKey);
+        for (const [id, { store, primary }] of this.#feeds) {
+          if (id === primary && toHex(store.discoveryKey) === name) return store.publicKey;
+        }
+        return undefined;
+      },
+    });
+  }
+
+  async #run(
+    conn: Deno.Conn,
+    session: Session,
+    address: PeerAddress,
+    primary?: FeedId,
+  ): Promise<void> {
+    const peer = this.#nextPeer++;
+    const link = new PeerLink(peer, { conn, session, inbound: this.#inbound });
+    this.#links.set(peer, link);
+    await this.#inbound.send({ kind: "linked", peer, address, primary });
+    await link.run();
+  }
+
+  /** Keep hold of a task until it ends. One that throws has found a bug: the loop ends with it. */
+  #start(task: Promise<void>): void {
+    const kept = task.catch((error) => this.stop(error)).finally(() => this.#tasks.delete(kept));
+    this.#tasks.add(kept);
+  }
+
+  async #end(accepting: Promise<void>): Promise<void> {
+    this.#abort.abort();
+    this.#options.listener?.close();
+    for (const link of this.#links.values()) link.abort();
+    // Whoever waits to hand something over is let go: nobody takes it any more.
+    this.#inbound.close();
+    await Promise.all([accepting, ...this.#tasks]);
+    this.#commit();
+  }
+}

@@ -1,0 +1,27 @@
+/** What a command is given: the world, where it prints, and the options that all commands share. */
+import type { World } from "../base/world.ts";
+import type { CommandOutput } from "./output.ts";
+
+export interface CommandContext {
+  readonly world: World;
+  readonly output: CommandOutput;
+}
+
+/** Options that every command takes. */
+export interface CommonOptions {
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+  readonly verbose?: boolean;
+  readonly color?: "auto" | "always" | "never";
+  /** Commander's form of `--no-input`: false when it was given. */
+  readonly input?: boolean;
+}
+
+/** Options of every command that meets peers. */
+export interface PeerOptions extends CommonOptions {
+  readonly peer?: readonly string[];
+  readonly port?: number;
+  readonly host?: string;
+  /** Milliseconds. */
+  readonly timeout?: number;
+}

@@ -1,0 +1,41 @@
+/** The values of options: checked, and in the units that the program uses. */
+import { formatAddress, parseAddress } from "../app/addresses.ts";
+import { UsageError } from "../base/errors.ts";
+
+const UNIT_MS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/** The longest time that a timer of the platform can wait, about 24 days. */
+const MAX_DURATION_MS = 2 ** 31 - 1;
+
+/** `30s`, `10m`, `1.5h`, `250ms`, or seconds alone; in milliseconds. */
+export function parseDuration(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text.trim());
+  const ms = match === null ? NaN : Number(match[1]) * UNIT_MS[match[2] ?? "s"];
+  if (!(ms > 0 && ms <= MAX_DURATION_MS)) {
+    throw new UsageError(`Cannot use "${text}" as a duration`, {
+      hint: "give a number and a unit, for example 30s, 10m or 2h",
+    });
+  }
+  return ms;
+}
+
+export function parsePort(text: string): number {
+  const port = /^\d+$/.test(text) ? Number(text) : NaN;
+  if (!(port <= 65535)) {
+    throw new UsageError(`Cannot use "${text}" as a port`, {
+      hint: "give a number from 1 to 65535, or 0 for any free port",
+    });
+  }
+  return port;
+}
+
+/** For options that may be given several times. */
+export function collectPeer(text: string, before: readonly string[] = []): string[] {
+  return [...before, formatAddress(parseAddress(text))];
+}
+
+/** From an environment variable: addresses separated by commas or blanks. */
+export function splitPeers(text: string): string[] {
+  return text.split(/[\s,]+/).filter((part) => part !== "")
+    .reduce((peers: string[], part) => collectPeer(part, peers), []);
+}

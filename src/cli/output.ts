@@ -1,0 +1,174 @@
+/**
+ * What a command prints. People: results on stdout, everything else on stderr. Programs (`--json`):
+ * one object a line on stdout and nothing else there.
+ */
+import { TroveError } from "../base/errors.ts";
+import type { World } from "../base/world.ts";
+import type { TroveEvent } from "../app/events.ts";
+import { errorCodeOf, exitCodeOf } from "./exit_codes.ts";
+import { count, formatBytes, formatRate, formatSeconds, printable } from "../base/format.ts";
+
+export interface OutputOptions {
+  readonly json: boolean;
+  readonly quiet: boolean;
+  readonly verbose: boolean;
+  readonly color: boolean;
+}
+
+/** On a pipe or in a log, progress is a plain line now and then. */
+const PLAIN_PROGRESS_MS = 5000;
+
+const BAR_WIDTH = 24;
+
+export class CommandOutput {
+  readonly #world: World;
+  readonly #options: OutputOptions;
+  /** A progress line stands on the terminal and must be cleared before anything else is printed. */
+  #lineShown = false;
+  #plainAt = -Infinity;
+
+  constructor(world: World, options: OutputOptions) {
+    this.#world = world;
+    this.#options = options;
+  }
+
+  get json(): boolean {
+    return this.#options.json;
+  }
+
+  /** Take an event: a line of JSON for programs, or what people see of it. */
+  emit(event: TroveEvent): void {
+    if (this.#options.json) {
+      if (event.event !== "importing") this.#printJson(event);
+      return;
+    }
+    this.#show(event);
+  }
+
+  /** A result, on stdout. */
+  result(text: string): void {
+    this.#clearLine();
+    this.#world.stdout.write(`${text}\n`);
+  }
+
+  /** A JSON record of a local command. */
+  record(record: Record<string, unknown>): void {
+    this.#world.stdout.write(`${JSON.stringify(record)}\n`);
+  }
+
+  /** News for people, on stderr. */
+  say(text: string): void {
+    if (this.#options.quiet || this.#options.json) return;
+    this.#clearLine();
+    this.#world.stderr.write(`${text}\n`);
+  }
+
+  /** The last line: what went wrong and what to try. */
+  fail(error: unknown): void {
+    const exitCode = exitCodeOf(error);
+    const code = errorCodeOf(error);
+    const message = printable(error instanceof Error ? error.message : String(error));
+    const hint = error instanceof TroveError ? error.hint : undefined;
+    if (this.#options.json) {
+      this.#printJson({ event: "error", code, message, hint, exitCode });
+    }
+    this.#clearLine();
+    const label = this.#paint("31;1", "error:");
+    this.#world.stderr.write(`${label} ${message}${hint === undefined ? "" : `; ${hint}`}\n`);
+    // Something nobody foresaw: whoever reports it needs to see where it happened.
+    const unforeseen = !(error instanceof TroveError);
+    if (error instanceof Error && (this.#options.verbose || unforeseen)) {
+      this.#world.stderr.write(`${error.stack ?? ""}\n`);
+      if (error.cause instanceof Error) this.#world.stderr.write(`cause: ${error.cause.stack}\n`);
+    }
+  }
+
+  #printJson(event: { event: string } & Record<string, unknown>): void {
+    const time = new Date(this.#world.clock.wall()).toISOString();
+    this.#world.stdout.write(`${JSON.stringify({ ...event, time })}\n`);
+  }
+
+  #show(event: TroveEvent): void {
+    switch (event.event) {
+      case "archive":
+        return this.result(this.#paint("1", event.link));
+      case "imported": {
+        const { put, deleted, same, skipped, bytes, seconds, version } = event;
+        const parts = [`${count(put, "file")} added or changed (${formatBytes(bytes)})`];
+        if (deleted > 0) parts.push(`${deleted} deleted`);
+        if (same > 0) parts.push(`${same} unchanged`);
+        if (skipped > 0) parts.push(`${skipped} skipped`);
+        return this.say(
+          `Imported: ${parts.join(", ")} in ${formatSeconds(seconds)}; ` +
+            `version ${version}`,
+        );
+      }
+      case "listening":
+        return this.say(`Listening on ${event.host} port ${event.port}`);
+      case "peer": {
+        const reason = event.reason === undefined ? "" : ` (${printable(event.reason)})`;
+        return this.say(`Peer ${event.address} ${event.state}${reason}`);
+      }
+      case "importing":
+        return this.#progress(
+          `Importing: ${count(event.files, "file")}, ${formatBytes(event.bytes)}`,
+          printable(event.path),
+        );
+      case "progress": {
+        const { bytes, bytesTotal, downRate, upRate, peers } = event;
+        const rate = downRate > 0 || upRate === 0 ? downRate : upRate;
+        const share = bytesTotal === 0 ? 0 : Math.min(1, bytes / bytesTotal);
+        const figures = `${formatBytes(bytes)} of ${formatBytes(bytesTotal)}  ` +
+          `${formatRate(rate)}  ${count(peers, "peer")}`;
+        return this.#progress(`${bar(share)} ${figures}`, "");
+      }
+      case "synced": {
+        const { version, files, bytes, downloadedBytes, seconds } = event;
+        return this.say(
+          `Complete: version ${version}, ${count(files, "file")} (${formatBytes(bytes)}), ` +
+            `${formatBytes(downloadedBytes)} downloaded in ${formatSeconds(seconds)}`,
+        );
+      }
+      case "uploaded":
+        return this.say(`Peer ${event.peer} has everything (version ${event.version})`);
+      case "warning":
+        if (this.#options.quiet) return;
+        this.#clearLine();
+        this.#world.stderr.write(
+          `${this.#paint("33", "warning:")} ${printable(event.message)}\n`,
+        );
+        return;
+    }
+  }
+
+  #progress(text: string, tail: string): void {
+    if (this.#options.quiet) return;
+    const { stderr, clock } = this.#world;
+    if (stderr.isTerminal) {
+      const room = stderr.columns - 1;
+      const line = tail === "" ? text : `${text}  ${tail}`;
+      const cut = [...line].slice(0, room).join("");
+      stderr.write(`\r\u001b[K${cut}`);
+      this.#lineShown = true;
+    } else if (clock.monotonic() - this.#plainAt >= PLAIN_PROGRESS_MS) {
+      this.#plainAt = clock.monotonic();
+      stderr.write(`${text}\n`);
+    }
+  }
+
+  #clearLine(): void {
+    if (!this.#lineShown) return;
+    this.#lineShown = false;
+    this.#world.stderr.write("\r\u001b[K");
+  }
+
+  #paint(style: string, text: string): string {
+    return this.#options.color ? `\u001b[${style}m${text}\u001b[0m` : text;
+  }
+}
+
+function bar(share: number): string {
+  const done = Math.round(share * BAR_WIDTH);
+  const percent = `${Math.floor(share * 100)}%`.padStart(4);
+  return `[${"=".repeat(done)}${"-".repeat(BAR_WIDTH - done)}]${percent}`;
+}

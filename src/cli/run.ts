@@ -1,0 +1,157 @@
+/** The command line: which commands there are, their options, and what ends in which exit code. */
+import { Command, CommanderError, Option } from "commander";
+import type { World } from "../base/world.ts";
+import { UsageError } from "../base/errors.ts";
+import { clone } from "./clone.ts";
+import type { CommandContext, CommonOptions, PeerOptions } from "./context.ts";
+import { exitCodeOf } from "./exit_codes.ts";
+import { collectPeer, parseDuration, parsePort, splitPeers } from "./options.ts";
+import { CommandOutput } from "./output.ts";
+import { share, type ShareCommandOptions } from "./share.ts";
+import { status } from "./status.ts";
+
+const DESCRIPTION =
+  "Share folders as dat:// archives, and clone them from whichever peers have them.";
+
+const EXAMPLES = `
+Examples:
+  trove share photos                            share a folder; prints its link
+  trove clone dat://… photos --peer host:3282   fetch it, every byte verified
+  trove status photos                           what is here of it`;
+
+/**
+ * Run a command line.
+ *
+ * @param args Without the program's own name.
+ * @returns The exit code.
+ */
+export async function run(args: readonly string[], world: World, version: string): Promise<number> {
+  // Until the options are read, an error has to go by what the command line looks like.
+  let output = openOutput(world, { json: args.includes("--json") });
+  const program = buildProgram(world, version, (options, action) => {
+    output = openOutput(world, options);
+    return action({ world, output });
+  });
+  try {
+    await program.parseAsync([...args], { from: "user" });
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return 0; // help and version
+      const message = error.message.replace(/^error: /, "").replace(/\n/g, " ");
+      output.fail(new UsageError(upperFirst(message), { hint: "see trove --help" }));
+      return exitCodeOf(new UsageError(message));
+    }
+    output.fail(error);
+    return exitCodeOf(error);
+  }
+}
+
+type Perform = (
+  options: CommonOptions,
+  action: (context: CommandContext) => Promise<void> | void,
+) => Promise<void> | void;
+
+function buildProgram(world: World, version: string, perform: Perform): Command {
+  const program = new Command("trove")
+    .description(DESCRIPTION)
+    .version(version, "--version", "print the version")
+    .helpOption("-h, --help", "show help")
+    .helpCommand("help [command]", "show help for a command")
+    .addHelpText("after", EXAMPLES)
+    .exitOverride()
+    .showSuggestionAfterError()
+    .configureOutput({
+      writeOut: (text) => world.stdout.write(text),
+      // What goes wrong is printed once, in one place, with its exit code.
+      writeErr: () => {},
+      outputError: () => {},
+      getOutHelpWidth: () => world.stdout.columns,
+      getOutHasColors: () => false,
+    });
+  program.action(() => {
+    world.stderr.write(program.helpInformation());
+    throw new UsageError("Cannot do anything without a command", { hint: "see above" });
+  });
+
+  const shared = subcommand(program, "share [dir]", "make an archive of a folder and serve it");
+  addPeerOptions(shared, world)
+    .option("--no-watch", "do not follow changes of the folder")
+    .addHelpText("after", "\nExample:\n  trove share photos --port 3282")
+    .action((dir: string | undefined, options: ShareCommandOptions) =>
+      perform(options, (context) => share(dir, options, context))
+    );
+
+  const cloned = subcommand(program, "clone <link> [dir]", "fetch an archive into a folder");
+  addPeerOptions(cloned, world)
+    .addHelpText("after", "\nExample:\n  trove clone dat://… photos --peer 192.0.2.7:3282")
+    .action((link: string, dir: string | undefined, options: PeerOptions) =>
+      perform(options, (context) => clone(link, dir, options, context))
+    );
+
+  subcommand(program, "status [dir]", "show what is here of an archive")
+    .addHelpText("after", "\nExample:\n  trove status photos --json")
+    .action((dir: string | undefined, options: CommonOptions) =>
+      perform(options, (context) => status(dir, context))
+    );
+  return program;
+}
+
+function subcommand(program: Command, usage: string, description: string): Command {
+  return program.command(usage)
+    .description(description)
+    .option("--json", "print one JSON object a line on stdout")
+    .option("-q, --quiet", "print results and errors only")
+    .option("-v, --verbose", "print more about errors")
+    .addOption(
+      new Option("--color <when>", "colour the output").choices(["auto", "always", "never"])
+        .default("auto"),
+    )
+    .option("--no-input", "never ask anything")
+    .helpOption("-h, --help", "show help");
+}
+
+function addPeerOptions(command: Command, world: World): Command {
+  const fallback = <T>(name: string, parse: (text: string) => T): T | undefined => {
+    const text = world.env(name);
+    return text === undefined || text === "" ? undefined : parse(text);
+  };
+  let given: string[] | undefined;
+  command
+    .addOption(
+      new Option("--peer <host:port>", "a peer to connect to (repeatable)")
+        .argParser((text) => given = collectPeer(text, given)),
+    )
+    .addOption(new Option("--port <n>", "port to listen on; 0 for any").argParser(parsePort))
+    .option("--host <address>", "address to listen on")
+    .addOption(
+      new Option("--timeout <duration>", "give up after, for example 30s or 10m")
+        .argParser(parseDuration),
+    );
+  // A flag wins over its environment variable.
+  command.hook("preAction", () => {
+    setIfMissing(command, "peer", fallback("TROVE_PEER", splitPeers));
+    setIfMissing(command, "port", fallback("TROVE_PORT", parsePort));
+    setIfMissing(command, "host", fallback("TROVE_HOST", (text) => text));
+    setIfMissing(command, "timeout", fallback("TROVE_TIMEOUT", parseDuration));
+  });
+  return command;
+}
+
+function setIfMissing(command: Command, name: string, value: unknown): void {
+  if (value === undefined || command.getOptionValue(name) !== undefined) return;
+  command.setOptionValueWithSource(name, value, "env");
+}
+
+function openOutput(world: World, options: CommonOptions): CommandOutput {
+  const { json = false, quiet = false, verbose = false, color = "auto" } = options;
+  const wanted = color === "auto"
+    ? world.stderr.isTerminal && world.stdout.isTerminal && (world.env("NO_COLOR") ?? "") === "" &&
+      world.env("TERM") !== "dumb"
+    : color === "always";
+  return new CommandOutput(world, { json, quiet, verbose, color: wanted && !json });
+}
+
+function upperFirst(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

@@ -1,0 +1,101 @@
+/**
+ * Files of one version that no disk can hold at once: a file and a folder of the same name, and
+ * names that a file system takes for equal. The first one stays and the others are reported.
+ *
+ * Source: spec of the drive, section 8 ("keep the first, warn").
+ */
+export interface Clash<File> {
+  /** The file that has no place. */
+  readonly file: File;
+  /** The path that has it. */
+  readonly with: string;
+  /** `with` is a file where `file` needs a folder; a folder where it needs a file; or only spelled
+   * differently. */
+  readonly reason: "file-in-the-way" | "folder-in-the-way" | "same-name";
+}
+
+/** What stands at a place: its path as it was spelled first, and what it is. */
+interface Taken {
+  readonly path: string;
+  readonly kind: "file" | "folder";
+}
+
+type Collision = Pick<Clash<unknown>, "with" | "reason">;
+
+/**
+ * Part `files`, in their order, into those that fit beside each other and the others. Give files
+ * whose path is safe (see safe_path.ts), and no directories made on purpose: these go with
+ * everything below them.
+ *
+ * `foldNames` is for disks that do not tell case or Unicode normalisation apart; it finds folders
+ * that would be merged, too.
+ */
+export function findClashes<File extends { readonly path: string }>(
+  files: Iterable<File>,
+  options: { readonly foldNames?: boolean } = {},
+): { readonly kept: File[]; readonly clashes: Clash<File>[] } {
+  const kept: File[] = [];
+  const clashes: Clash<File>[] = [];
+  const places = new Places(options.foldNames === true);
+  for (const file of files) {
+    const collision = places.takeFolder(parentOf(file.path)) ?? places.take(file.path, "file");
+    if (collision === undefined) kept.push(file);
+    else clashes.push({ file, ...collision });
+  }
+  return { kept, clashes };
+}
+
+/** How a name looks to a file system that tells neither case nor normalisation apart. */
+export function foldName(name: string): string {
+  // deno-lint-ignore no-control-regex
+  if (/^[\u0000-\u007f]*$/.test(name)) return name.toLowerCase();
+  return name.normalize("NFD").toLowerCase().normalize("NFC");
+}
+
+class Places {
+  readonly #fold: boolean;
+  readonly #taken = new Map<string, Taken>();
+  /** Every folder asked for, by its exact path: what was in its way, or nothing. */
+  readonly #folders = new Map<string, Collision | undefined>();
+
+  constructor(fold: boolean) {
+    this.#fold = fold;
+  }
+
+  /** Take a folder and all above it. */
+  takeFolder(path: string): Collision | undefined {
+    // Neighbours share their folder: most calls end here.
+    if (this.#folders.has(path)) return this.#folders.get(path);
+    let collision: Collision | undefined;
+    for (
+      let end = path.indexOf("/", 1);
+      collision === undefined;
+      end = path.indexOf("/", end + 1)
+    ) {
+      collision = this.take(end < 0 ? path : path.slice(0, end), "folder");
+      if (end < 0) break;
+    }
+    this.#folders.set(path, collision);
+    return collision;
+  }
+
+  take(path: string, kind: Taken["kind"]): Collision | undefined {
+    if (path === "") return undefined;
+    const key = this.#fold ? foldName(path) : path;
+    const other = this.#taken.get(key);
+    if (other === undefined) {
+      this.#taken.set(key, { path, kind });
+    } else if (kind === "folder" && other.kind === "file") {
+      return { with: other.path, reason: "file-in-the-way" };
+    } else if (kind === "file" && other.kind === "folder") {
+      return { with: other.path, reason: "folder-in-the-way" };
+    } else if (kind === "file" || other.path !== path) {
+      return { with: other.path, reason: "same-name" };
+    }
+    return undefined;
+  }
+}
+
+function parentOf(path: string): string {
+  return path.slice(0, path.lastIndexOf("/"));
+}

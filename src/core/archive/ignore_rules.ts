@@ -1,0 +1,70 @@
+/**
+ * Which files of a folder are left out of an archive.
+ *
+ * The patterns are those of dat-ignore 2.1.3: they match the whole path relative to the folder,
+ * `*` and `?` stop at slashes and skip leading dots, `**` crosses slashes, and there is no comment
+ * syntax. A negated pattern (`!`) wins over all others, wherever it stands.
+ *
+ * Source: spec of the drive, section 12.
+ */
+import picomatch from "picomatch";
+
+type Matcher = (path: string) => boolean;
+
+/** `strictSlashes`: `logs/**` is about what is in `logs`, and not about a file of that name. */
+const compileGlob = (glob: string): Matcher => picomatch(glob, { strictSlashes: true });
+
+/** Kept although hidden: the name under which a site says which archive it is. */
+const EXCEPTIONS = ["!**/.well-known/dat", "!.well-known/dat"];
+
+export interface IgnoreOptions {
+  /** Text of the `.datignore` file. */
+  readonly datignore?: string;
+  /** Whether this relative path, as a pattern has it, is a folder when the import starts. */
+  readonly isDirectory: (name: string) => boolean;
+  /** Leave out what has a component that starts with a dot. */
+  readonly ignoreHidden: boolean;
+  /** More patterns, of the same kind. */
+  readonly extra?: readonly string[];
+}
+
+/**
+ * The rules as a predicate over relative paths without a leading slash: true means left out. It is
+ * about files, and names in the archive: a folder for which it says true may still hold files for
+ * which it says false (`.well-known/dat`), except for `.dat` itself, which no pattern brings back.
+ */
+export function compileIgnore(options: IgnoreOptions): (relativePath: string) => boolean {
+  const lines = [...options.extra ?? [], ...splitLines(options.datignore ?? "")]
+    .filter((line) => line !== "" && line !== "!");
+  const ignored: Matcher[] = [];
+  const kept: Matcher[] = [];
+  for (const line of [...lines.flatMap((line) => toGlobs(line, options)), ...EXCEPTIONS]) {
+    if (line.startsWith("!")) kept.push(compileGlob(line.slice(1)));
+    else ignored.push(literalOr(line, compileGlob(line)));
+  }
+  return (path) => {
+    if (path === ".dat" || path.startsWith(".dat/")) return true;
+    if (kept.some((matches) => matches(path))) return false;
+    if (path === ".DS_Store" || path.endsWith("/.DS_Store")) return true;
+    if (options.ignoreHidden && (path.startsWith(".") || path.includes("/."))) return true;
+    return ignored.some((matches) => matches(path));
+  };
+}
+
+function splitLines(text: string): string[] {
+  return text.trim().split(/[\r\n]+/).filter((line) => line.trim() !== "");
+}
+
+/** The globs a line stands for: if it names a folder, that name anywhere and everything below. */
+function toGlobs(line: string, options: IgnoreOptions): string[] {
+  const names = line.split("/").filter((name) => name !== "" && name !== ".");
+  const isRelative = names.length > 0 && !names.includes("..") && !line.startsWith("/");
+  if (!isRelative || !options.isDirectory(names.join("/"))) return [line];
+  const name = names[names.length - 1];
+  return [`**/${name}`, `**/${name}/**`];
+}
+
+/** A file whose name is spelled like the pattern, `a[1].txt`, is meant as well. */
+function literalOr(line: string, matches: Matcher): Matcher {
+  return (path) => path === line || matches(path);
+}

@@ -1,0 +1,137 @@
+/** What happens because time passed, or because a link or a dial came to its end. */
+import { ProofError, RemoteProtocolError, TroveError } from "../../base/errors.ts";
+import { downloadFromAll } from "./downloads.ts";
+import type { PeerAddress, QuietEnd } from "./inputs.ts";
+import {
+  CLOSING_MS,
+  FRAME_BYTES_PER_MS,
+  FRAME_MS,
+  HANDSHAKE_MS,
+  KEEPALIVE_MS,
+  REQUEST_MS,
+  SILENCE_MS,
+  SLEEP_GAP_MS,
+  WRITE_MS,
+} from "./limits.ts";
+import type { PeerState } from "./peer_state.ts";
+import type { SyncState } from "./state.ts";
+
+/** `gap` is the time since the last tick. */
+export function onTick(state: SyncState, gap: number): void {
+  for (const peer of state.peers.values()) {
+    if (gap > SLEEP_GAP_MS) restartTimers(state, peer);
+    const late = peer.phase === "closing" ? undefined : lateness(state, peer);
+    if (late !== undefined) state.unlink(peer, new TroveError(late));
+    else if (peer.phase !== "closing" && state.now - peer.sentAt >= KEEPALIVE_MS) {
+      peer.sentAt = state.now;
+      state.effects.push({ kind: "keepalive", peer: peer.id });
+    }
+    if (peer.phase === "closing" && state.now - peer.closingAt >= CLOSING_MS) {
+      state.effects.push({ kind: "unlink", peer: peer.id, reason: "closed" });
+    }
+  }
+  for (const feed of state.feeds.values()) downloadFromAll(state, feed);
+  dial(state);
+}
+
+/** The machine slept: nobody is to blame for the time that is missing. */
+function restartTimers(state: SyncState, peer: PeerState): void {
+  peer.heardAt = state.now;
+  peer.flushedAt = state.now;
+  if (peer.partialSince !== undefined) peer.partialSince = state.now;
+  for (const link of peer.links.values()) {
+    for (const block of link.inFlight.keys()) link.inFlight.set(block, state.now);
+  }
+}
+
+/** Why a peer's patience with us, or ours with it, is at its end; undefined while it is not. */
+function lateness(state: SyncState, peer: PeerState): string | undefined {
+  const { now } = state;
+  if (peer.phase === "greeting" && now - peer.linkedAt >= HANDSHAKE_MS) {
+    return `Cannot shake hands with a peer within ${HANDSHAKE_MS / 1000} s`;
+  }
+  if (now - peer.heardAt >= SILENCE_MS) {
+    return `Cannot hear a peer for ${SILENCE_MS / 1000} s`;
+  }
+  if (peer.queuedBytes > 0 && now - peer.flushedAt >= WRITE_MS) {
+    return `Cannot send to a peer for ${WRITE_MS / 1000} s`;
+  }
+  if (peer.partialSince !== undefined) {
+    const age = now - peer.partialSince;
+    if (age >= FRAME_MS && peer.partialBytes < age * FRAME_BYTES_PER_MS) {
+      return `Cannot wait longer than ${FRAME_MS / 1000} s for a frame to be complete`;
+    }
+  }
+  for (const link of peer.links.values()) {
+    const [oldest] = link.inFlight.values();
+    // An answer that is on its way right now, however slowly, is not a missing one.
+    if (oldest !== undefined && now - oldest >= REQUEST_MS && peer.partialSince === undefined) {
+      return `Cannot get an answer to a request for ${REQUEST_MS / 1000} s`;
+    }
+  }
+  return undefined;
+}
+
+export function dial(state: SyncState): void {
+  if (state.stopping) return;
+  for (const { address, primary } of state.addresses.due(state.now)) {
+    state.effects.push({ kind: "dial", address, primary });
+  }
+}
+
+export function onUnreachable(state: SyncState, address: PeerAddress, reason: string): void {
+  const retryMs = state.addresses.failed(address, state.now);
+  state.report({ kind: "peer-failed", address, reason, retryMs });
+  checkAlone(state);
+}
+
+export function onUnlinked(state: SyncState, peer: PeerState, end: TroveError | QuietEnd): void {
+  const opened = peer.phase === "open" || peer.wasOpen;
+  // The first reason counts: what the socket says after we gave up on it is no news.
+  const reason = peer.reason ?? end;
+  state.release(peer);
+  state.peers.delete(peer.id);
+  if (peer.dialled) retry(state, peer, opened, reason);
+  if (opened) {
+    state.report({ kind: "peer-closed", peer: peer.id, address: peer.address, reason });
+  } else if (!peer.dialled && reason instanceof TroveError) {
+    state.report({
+      kind: "peer-failed",
+      address: peer.address,
+      reason: reason.message,
+      error: reason,
+    });
+  }
+  for (const feed of state.feeds.values()) downloadFromAll(state, feed);
+  checkAlone(state);
+}
+
+function retry(
+  state: SyncState,
+  peer: PeerState,
+  opened: boolean,
+  reason: TroveError | QuietEnd,
+): void {
+  if (state.stopping || reason === "done") return;
+  const { address } = peer;
+  if (reason instanceof RemoteProtocolError || reason instanceof ProofError) {
+    state.addresses.ban(address);
+    if (opened) return; // `peer-closed` says why
+    state.report({ kind: "peer-failed", address, reason: reason.message, error: reason });
+    return;
+  }
+  // A peer that hangs up during the greeting most likely does not have the archive: this counts
+  // twice, so that it is asked again, but not for long.
+  if (!opened) state.addresses.failed(address, state.now);
+  const retryMs = state.addresses.failed(address, state.now);
+  if (opened) return;
+  const text = reason instanceof TroveError
+    ? reason.message
+    : "the peer hung up before the handshake, so it may not have this archive";
+  state.report({ kind: "peer-failed", address, reason: text, retryMs });
+}
+
+function checkAlone(state: SyncState): void {
+  if (state.stopping || state.peers.size > 0 || state.addresses.hasProspects) return;
+  state.report({ kind: "alone" });
+}

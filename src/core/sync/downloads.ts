@@ -1,0 +1,205 @@
+/** The downloading half: what to hear about, what to ask for, and what to make of the answers. */
+import { ForkError, ProofError, RemoteProtocolError } from "../../base/errors.ts";
+import { EMPTY_BYTES } from "../../base/bytes.ts";
+import { requestDigest } from "../feed/digest.ts";
+import type { VerifiedBlock } from "../feed/reader.ts";
+import { verifyData } from "../feed/verify.ts";
+import { decodeHaveRuns } from "../wire/have_bitfield.ts";
+import type { Data, Have, Unhave } from "../wire/messages.ts";
+import type { FeedState } from "./feed_state.ts";
+import { MAX_REQUESTS, MAX_WANTS, WANT_BLOCKS } from "./limits.ts";
+import type { FeedLink, PeerState } from "./peer_state.ts";
+import type { SyncState } from "./state.ts";
+
+/** What a bitfield without a length may cover: more blocks than any archive of its time had. */
+const MAX_BARE_BITS = 2 ** 32;
+
+/** Ask a peer to tell what it has, and then for blocks. Safe to call at any time. */
+export function download(state: SyncState, peer: PeerState, link: FeedLink): void {
+  const feed = state.feeds.get(link.feed)!;
+  if (peer.phase !== "open" || !link.open || !feed.downloads || state.stopping) return;
+  askWhatItHas(state, peer, link, feed);
+  askForBlocks(state, peer, link, feed);
+}
+
+/** The same for every peer: blocks became free, or new ones are wanted. */
+export function downloadFromAll(state: SyncState, feed: FeedState): void {
+  for (const { peer, link } of state.linksOf(feed)) download(state, peer, link);
+}
+
+function askWhatItHas(state: SyncState, peer: PeerState, link: FeedLink, feed: FeedState): void {
+  if (link.compatible) return;
+  const told = state.told(feed);
+  const end = Math.min(told, feed.wantedEnd(told));
+  // The first region is always asked for: its answer also tells the length.
+  while (link.unansweredWants < MAX_WANTS && (link.nextWant === 0 || link.nextWant < end)) {
+    state.send(peer, link, { type: "want", start: link.nextWant, length: WANT_BLOCKS });
+    link.nextWant += WANT_BLOCKS;
+    link.unansweredWants++;
+  }
+}
+
+function askForBlocks(state: SyncState, peer: PeerState, link: FeedLink, feed: FeedState): void {
+  let free = MAX_REQUESTS;
+  for (const other of peer.links.values()) free -= other.inFlight.size;
+  if (free <= 0) return;
+  const told = feed.follows ? state.told(feed) : 0;
+  for (; free > 0 && peer.phase === "open"; free--) {
+    const block = feed.nextFor(link.remote, told);
+    if (block === -1) return;
+    if (!link.saidHave) {
+      // hypercore before 6.10.3 crashes on a Request that no Have came before; this claims nothing.
+      link.saidHave = true;
+      const bitfield = EMPTY_BYTES;
+      state.send(peer, link, { type: "have", start: 0, length: WANT_BLOCKS, bitfield, ack: false });
+    }
+    feed.reserved.set(block, peer.id);
+    link.inFlight.set(block, state.now);
+    const nodes = requestDigest(feed.reader, block);
+    state.send(peer, link, { type: "request", index: block, bytes: 0, hash: false, nodes });
+  }
+}
+
+export function onHave(state: SyncState, peer: PeerState, link: FeedLink, have: Have): void {
+  // A Have that acknowledges our Data says nothing new to a feed that is complete here.
+  const length = Math.max(1, have.length);
+  if (have.start + length > Number.MAX_SAFE_INTEGER) return state.strike(peer, "Have beyond 2^53");
+  if (have.bitfield === undefined) {
+    link.remote.add(have.start, have.start + length);
+    link.remoteLength = Math.max(link.remoteLength, have.start + length);
+  } else if (!applyBitfield(link, have.start, have.length, have.bitfield)) {
+    return state.strike(peer, "Have with an unusable bitfield");
+  }
+  if (have.bitfield !== undefined) {
+    link.answered = true;
+    // Source: hypercore up to 6.22 answers any Want with everything it has, and no length.
+    if (have.length <= 1) link.compatible = true;
+  }
+  if (have.length === WANT_BLOCKS && link.unansweredWants > 0) link.unansweredWants--;
+  const feed = state.feeds.get(link.feed)!;
+  if (feed.follows && link.remoteLength > feed.reader.length) feed.completed = false;
+  download(state, peer, link);
+  checkComplete(state, feed);
+}
+
+function applyBitfield(link: FeedLink, start: number, length: number, bits: Uint8Array): boolean {
+  // Without a usable length the bitfield covers the whole feed, however long that is.
+  const maxBits = length > 1 ? Math.min(length, Number.MAX_SAFE_INTEGER - start) : MAX_BARE_BITS;
+  try {
+    const runs = decodeHaveRuns(bits, { maxBits });
+    // The remote leaves trailing zeros out, so the whole range is replaced.
+    if (length > 1) link.remote.remove(start, start + maxBits);
+    for (const run of runs) {
+      link.remote.add(start + run.start, start + run.end);
+      link.remoteLength = Math.max(link.remoteLength, start + run.end);
+    }
+    return true;
+  } catch (error) {
+    if (error instanceof RemoteProtocolError) return false;
+    throw error;
+  }
+}
+
+export function onUnhave(state: SyncState, peer: PeerState, link: FeedLink, gone: Unhave): void {
+  const end = Math.min(gone.start + Math.max(1, gone.length), Number.MAX_SAFE_INTEGER);
+  link.remote.remove(gone.start, end);
+  // Source: hypercore 7 says so when it dropped everything.
+  if (gone.start === 0 && end >= link.remoteLength) link.remoteLength = 0;
+  const feed = state.feeds.get(link.feed)!;
+  let released = false;
+  for (const block of [...link.inFlight.keys()]) {
+    if (block < gone.start || block >= end) continue;
+    link.inFlight.delete(block);
+    feed.release(block);
+    released = true;
+  }
+  if (released) downloadFromAll(state, feed);
+  else download(state, peer, link);
+  checkComplete(state, feed);
+}
+
+export function onData(state: SyncState, peer: PeerState, link: FeedLink, data: Data): void {
+  const feed = state.feeds.get(link.feed)!;
+  if (!link.inFlight.delete(data.index)) {
+    if (feed.reader.hasBlock(data.index)) return; // late, and harmless
+    if (link.remoteWants) state.send(peer, link, { type: "unhave", start: data.index, length: 1 });
+    return state.strike(peer, `block ${data.index} came without being asked for`);
+  }
+  feed.reserved.delete(data.index);
+  let block: VerifiedBlock;
+  try {
+    // We only ever ask for whole blocks, so an answer of hashes alone is no answer.
+    if (data.value === undefined) {
+      throw new ProofError(`Cannot use the answer for block ${data.index}: it has no block`);
+    }
+    block = verifyData(feed.reader, data);
+  } catch (error) {
+    feed.release(data.index);
+    if (error instanceof ForkError) return onFork(state, feed, error);
+    if (!(error instanceof ProofError)) throw error;
+    state.unlink(peer, error);
+    return downloadFromAll(state, feed);
+  }
+  feed.sources.set(block.block, peer.id);
+  state.effects.push({ kind: "store", feed: feed.id, block });
+  const bytes = data.value.length;
+  state.report({ kind: "downloaded", feed: feed.id, block: data.index, bytes });
+}
+
+/** The owner signed two histories. What we hold stays; the feed takes no further part. */
+function onFork(state: SyncState, feed: FeedState, error: ForkError): void {
+  feed.forked = true;
+  for (const { link } of state.linksOf(feed)) {
+    for (const block of link.inFlight.keys()) feed.release(block);
+    link.inFlight.clear();
+  }
+  state.report({ kind: "forked", feed: feed.id, error });
+}
+
+/** Blocks are on disk: tell others, say thanks to who wants that, and see whether we are done. */
+export function onStored(state: SyncState, feed: FeedState, blocks: readonly number[]): void {
+  for (const { peer, link } of state.linksOf(feed)) {
+    if (peer.remoteAck) {
+      for (const start of blocks) {
+        if (feed.sources.get(start) !== peer.id) continue;
+        state.send(peer, link, { type: "have", start, length: 1, ack: true });
+      }
+    }
+    if (!link.remoteWants) continue;
+    const news = blocks.filter((block) => feed.sources.get(block) !== peer.id);
+    announce(state, peer, link, news);
+  }
+  for (const block of blocks) feed.sources.delete(block);
+  checkComplete(state, feed);
+}
+
+/** One Have per run of neighbouring blocks. */
+export function announce(
+  state: SyncState,
+  peer: PeerState,
+  link: FeedLink,
+  blocks: readonly number[],
+): void {
+  const sorted = [...blocks].sort((a, b) => a - b);
+  for (let i = 0; i < sorted.length;) {
+    const start = sorted[i];
+    let length = 1;
+    while (sorted[i + length] === start + length) length++;
+    link.saidHave = true;
+    state.send(peer, link, { type: "have", start, length, ack: false });
+    i += length;
+  }
+}
+
+/** Report `complete` when everything wanted is on disk and, following, somebody told the length. */
+export function checkComplete(state: SyncState, feed: FeedState): void {
+  if (feed.completed || !feed.downloads || feed.sources.size > 0) return;
+  if (feed.follows) {
+    let answered = false;
+    for (const { link } of state.linksOf(feed)) answered ||= link.answered;
+    if (!answered) return;
+  }
+  if (feed.firstMissing(state.told(feed)) !== -1) return;
+  feed.completed = true;
+  state.report({ kind: "complete", feed: feed.id });
+}

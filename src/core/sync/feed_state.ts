@@ -1,0 +1,115 @@
+/** What the synchronizer knows of one local feed: what is wanted, and what is on its way. */
+import { type Range, RangeSet } from "../../base/ranges.ts";
+import { toHex } from "../../base/bytes.ts";
+import type { FeedReader } from "../feed/reader.ts";
+import type { FeedId, PeerId } from "./inputs.ts";
+
+export class FeedState {
+  readonly id: FeedId;
+  readonly reader: FeedReader;
+  readonly primary: FeedId;
+  /** The discovery key in hex, for maps. */
+  readonly name: string;
+  /** Blocks asked of a peer, and of which. */
+  readonly reserved = new Map<number, PeerId>();
+  /** Blocks handed to the store and not confirmed yet, and the peer each came from. */
+  readonly sources = new Map<number, PeerId>();
+  /** Fetch all blocks up to the longest length told. */
+  follows = false;
+  forked = false;
+  /** `complete` was reported and nothing new was wanted since. */
+  completed = false;
+  readonly #wanted = new RangeSet();
+  /** Where the search for the next block goes on; nothing wanted and free lies before it. */
+  #cursor = 0;
+
+  constructor(id: FeedId, reader: FeedReader, primary: FeedId) {
+    this.id = id;
+    this.reader = reader;
+    this.primary = primary;
+    this.name = toHex(reader.discoveryKey);
+  }
+
+  /** Whether we fetch from this feed at all. */
+  get downloads(): boolean {
+    return !this.forked && (this.follows || !this.#wanted.isEmpty);
+  }
+
+  want(ranges: readonly Range[]): void {
+    for (const { start, end } of ranges) this.#wanted.add(start, end);
+    this.#cursor = 0;
+    this.completed = false;
+  }
+
+  /** The wanted run that holds `block` or follows it, up to `told` (the longest length told). */
+  wantedFrom(block: number, told: number): Range | undefined {
+    if (this.follows) return block < told ? { start: block, end: told } : undefined;
+    const run = this.#wanted.runFrom(block);
+    return run === undefined ? undefined : { start: Math.max(run.start, block), end: run.end };
+  }
+
+  /** One past the last wanted block. */
+  wantedEnd(told: number): number {
+    return this.follows ? told : this.#wanted.end;
+  }
+
+  /** Whether a block of a finished or cut transfer is still wanted. */
+  isWanted(block: number): boolean {
+    return this.follows || this.#wanted.has(block);
+  }
+
+  /** The first wanted block that is not held, or -1. */
+  firstMissing(told: number): number {
+    let at = 0;
+    for (let run = this.wantedFrom(at, told); run; run = this.wantedFrom(at, told)) {
+      const missing = this.reader.nextMissing(run.start, run.end);
+      if (missing !== -1) return missing;
+      at = run.end;
+    }
+    return -1;
+  }
+
+  /**
+   * The next block to ask of a peer that has `remote`, in feed order from the cursor on and then
+   * from the start once more; -1 if that peer has nothing for us.
+   */
+  nextFor(remote: { nextSet(from: number, to: number): number }, told: number): number {
+    const found = this.#search(remote, this.#cursor, told);
+    if (found !== -1) {
+      this.#cursor = found + 1;
+      return found;
+    }
+    if (this.#cursor === 0) return -1;
+    const again = this.#search(remote, 0, told);
+    if (again !== -1) this.#cursor = again + 1;
+    return again;
+  }
+
+  release(block: number): void {
+    this.reserved.delete(block);
+    this.#cursor = Math.min(this.#cursor, block);
+  }
+
+  #search(
+    remote: { nextSet(from: number, to: number): number },
+    from: number,
+    told: number,
+  ): number {
+    let at = from;
+    for (let run = this.wantedFrom(at, told); run; run = this.wantedFrom(at, told)) {
+      at = run.start;
+      while (at < run.end) {
+        const missing = this.reader.nextMissing(at, run.end);
+        if (missing === -1) break;
+        const there = remote.nextSet(missing, run.end);
+        if (there === -1) break;
+        const taken = this.reserved.has(missing) || this.sources.has(missing);
+        if (there === missing && !taken) return missing;
+        // Either the peer's next block lies further on (perhaps held), or this one is taken.
+        at = there === missing ? missing + 1 : there;
+      }
+      at = run.end;
+    }
+    return -1;
+  }
+}

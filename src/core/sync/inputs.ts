@@ -1,0 +1,96 @@
+/**
+ * START HERE. Everything that can happen to the synchronizer, and everything it can do about it.
+ *
+ * The core is `step(input, now) -> effects`. It opens no socket and no file, reads no clock and
+ * draws no random number; what it knows of stored feeds it asks through `FeedReader`.
+ */
+import type { TroveError } from "../../base/errors.ts";
+import type { Range } from "../../base/ranges.ts";
+import type { BlockRequest, FeedReader, VerifiedBlock } from "../feed/reader.ts";
+import type { Message } from "../wire/messages.ts";
+
+/** One live connection. Numbers are never used twice. */
+export type PeerId = number;
+
+/** A local feed that takes part, numbered by whoever joined it. */
+export type FeedId = number;
+
+/** Where a peer can be dialled: `host:port`. */
+export type PeerAddress = string;
+
+/** Why a link ended without anybody's fault. */
+export type QuietEnd = "closed" | "done";
+
+export type Input =
+  /** A feed is open and takes part. `primary` is the feed it is announced beside; itself if none. */
+  | { kind: "join"; feed: FeedId; reader: FeedReader; primary: FeedId }
+  /** Fetch these blocks of a feed, besides those wanted before. */
+  | { kind: "want"; feed: FeedId; ranges: readonly Range[] }
+  /** Fetch every block of a feed up to the longest length any peer tells. */
+  | { kind: "follow"; feed: FeedId }
+  /** A peer for the archive of feed `primary` may be reached there. */
+  | { kind: "found"; address: PeerAddress; primary: FeedId }
+  /** A dial failed. */
+  | { kind: "unreachable"; address: PeerAddress; reason: string }
+  /** A connection is up. `primary` is set on the dialling side. */
+  | { kind: "linked"; peer: PeerId; address: PeerAddress; primary?: FeedId }
+  /** A whole message; `channel` is the remote's number for the feed. */
+  | { kind: "message"; peer: PeerId; channel: number; message: Message }
+  /** Bytes arrived; `partialBytes` of them belong to a frame that is not complete yet. */
+  | { kind: "heard"; peer: PeerId; partialBytes: number }
+  /** The system took `bytes` of what was sent to this peer. */
+  | { kind: "flushed"; peer: PeerId; bytes: number }
+  /** A connection is gone. */
+  | { kind: "unlinked"; peer: PeerId; reason: TroveError | QuietEnd }
+  /** The answer to `load`: the block's bytes, checked against the tree, or undefined. */
+  | { kind: "loaded"; peer: PeerId; feed: FeedId; request: BlockRequest; value?: Uint8Array }
+  /** The answer to one or more `store`: these blocks are on disk. */
+  | { kind: "stored"; feed: FeedId; blocks: readonly number[] }
+  /** The owner added blocks from `start` on to a joined feed. */
+  | { kind: "appended"; feed: FeedId; start: number }
+  /** Time passes. */
+  | { kind: "tick" }
+  /** End all links in good order. */
+  | { kind: "stop" };
+
+export type Effect =
+  | { kind: "dial"; address: PeerAddress; primary: FeedId }
+  /** `channel` is our number for the feed. `bytes` is what `flushed` will count for it. */
+  | { kind: "send"; peer: PeerId; channel: number; message: Message; bytes: number }
+  | { kind: "keepalive"; peer: PeerId }
+  /** End a link: `done` lets what was sent go out first. `unlinked` follows. */
+  | { kind: "unlink"; peer: PeerId; reason: TroveError | QuietEnd }
+  /** Read a block for a peer. `loaded` follows. */
+  | { kind: "load"; peer: PeerId; feed: FeedId; request: BlockRequest }
+  /** Keep a verified block. It counts as held when the next input arrives; `stored` follows. */
+  | { kind: "store"; feed: FeedId; block: VerifiedBlock }
+  | { kind: "report"; report: Report };
+
+/** News for whoever runs the synchronizer. */
+export type Report =
+  /** A peer finished its handshake. */
+  | { kind: "peer-opened"; peer: PeerId; address: PeerAddress }
+  /** A peer that had finished its handshake is gone. */
+  | { kind: "peer-closed"; peer: PeerId; address: PeerAddress; reason: TroveError | QuietEnd }
+  /** An address did not lead to a peer of this archive. `retryMs` until it is tried again. */
+  | {
+    kind: "peer-failed";
+    address: PeerAddress;
+    reason: string;
+    error?: TroveError;
+    retryMs?: number;
+  }
+  /** A block was verified and stored. */
+  | { kind: "downloaded"; feed: FeedId; block: number; bytes: number }
+  /** A block was handed to a peer's link. */
+  | { kind: "uploaded"; peer: PeerId; address: PeerAddress; feed: FeedId; bytes: number }
+  /** That peer says it wants nothing more. */
+  | { kind: "peer-finished"; peer: PeerId; address: PeerAddress }
+  /** Everything wanted of this feed is held, as far as any peer told. */
+  | { kind: "complete"; feed: FeedId }
+  /** A block that should be here cannot be read, or does not match the tree. */
+  | { kind: "damaged"; feed: FeedId; block: number }
+  /** Two signed histories: the feed takes no further part. */
+  | { kind: "forked"; feed: FeedId; error: TroveError }
+  /** No peer is linked, and no address is left to try. */
+  | { kind: "alone" };

@@ -1,0 +1,75 @@
+/** Every number that bounds or paces the synchronizer, with its reason. Times in milliseconds. */
+
+/** Blocks asked of one peer and not answered yet. 32 of 64 KiB keep 2 MiB on the way. */
+export const MAX_REQUESTS = 32;
+
+/** Blocks per Want. Source: hypercore 6.26 and 7.7 send nothing else, and count answers by it. */
+export const WANT_BLOCKS = 1024 * 1024;
+
+/** Start and length of a Want must be multiples of this; others are ignored. Source: hypercore. */
+export const WANT_ALIGNMENT = 8192;
+
+/** Wants not answered yet on one feed of one link. Source: hypercore. */
+export const MAX_WANTS = 16;
+
+/** The same Want is answered once in this time: an answer costs a scan. */
+export const WANT_REPEAT_MS = 1000;
+
+/** Want regions whose last answer is remembered on one feed of one link. */
+export const MAX_WANT_MEMORY = 1024;
+
+/** Requests of a peer that wait for their turn; hypercore asks for 16 at once. */
+export const MAX_QUEUED_REQUESTS = 256;
+
+/** Bytes handed to a link and not yet taken by the system, above which no block is loaded. */
+export const MAX_QUEUED_BYTES = 1024 * 1024;
+
+/** What a message without a block value counts for in a link's outbox, in bytes. */
+export const SMALL_MESSAGE_BYTES = 64;
+
+/** Outbox bytes at which a peer that never reads is given up, whatever they consist of. */
+export const MAX_OUTBOX_BYTES = 4 * 1024 * 1024;
+
+/** Partly filled pages (1 KiB each) kept of what a peer says it has: 134 million blocks. */
+export const MAX_REMOTE_PAGES = 16 * 1024;
+
+/** Feeds a peer may name that we do not have. */
+export const MAX_UNKNOWN_CHANNELS = 16;
+
+/** Breaches that are not fatal in themselves. Late answers after a retry are innocent. */
+export const MAX_STRIKES = 16;
+
+/** From the connection to the remote's Handshake. Source: discovery-swarm. */
+export const HANDSHAKE_MS = 5000;
+
+/**
+ * Send something when we were silent this long. Peers give up after 6.25 s, and ticks come every
+ * second, so the longest silence is 4.5 s.
+ */
+export const KEEPALIVE_MS = 3500;
+
+/** A silent peer is given up. Longer than the reference's 7.5 s: keepalives may be off there. */
+export const SILENCE_MS = 20_000;
+
+/** The oldest request of a peer must be answered in this time. The reference allows 7.5 s. */
+export const REQUEST_MS = 20_000;
+
+/** The system must take something of what we sent in this time. */
+export const WRITE_MS = 30_000;
+
+/** A frame must be complete this long after its first byte, or arrive faster than the next line. */
+export const FRAME_MS = 60_000;
+export const FRAME_BYTES_PER_MS = 1.024; // 1 KiB/s
+
+/** A gap between ticks that means the machine slept: timers start anew once. */
+export const SLEEP_GAP_MS = 30_000;
+
+/** Waits before an address is dialled again. Source: discovery-swarm, then it forgets it. */
+export const RETRY_MS: readonly number[] = [1000, 1000, 5000, 15_000];
+
+/** Addresses waiting to be dialled, and dialled at once. */
+export const MAX_ADDRESSES = 1000;
+export const MAX_DIALS = 16;
+
+/** Times of silence after which a link that is ending gracefully is cut. */
+export const CLOSING_MS = 2000;

@@ -1,0 +1,205 @@
+/** The core of the synchronizer: `step(input, now) -> effects`. Its parts lie beside this file. */
+import { RemoteProtocolError, unreachable } from "../../base/errors.ts";
+import type { Message } from "../wire/messages.ts";
+import { dial, onTick, onUnlinked, onUnreachable } from "./clockwork.ts";
+import { farewell, greet, name, onFeed, onHandshake, onInfo } from "./conversation.ts";
+import {
+  announce,
+  checkComplete,
+  download,
+  downloadFromAll,
+  onData,
+  onHave,
+  onStored,
+  onUnhave,
+} from "./downloads.ts";
+import { FeedState } from "./feed_state.ts";
+import type { Effect, Input } from "./inputs.ts";
+import { type FeedLink, PeerState } from "./peer_state.ts";
+import { type SyncOptions, SyncState } from "./state.ts";
+import { onCancel, onLoaded, onRequest, onWant, serve } from "./uploads.ts";
+
+export type { SyncOptions } from "./state.ts";
+
+export class SyncCore {
+  readonly #state: SyncState;
+  #tickedAt: number | undefined;
+
+  constructor(options: SyncOptions) {
+    this.#state = new SyncState(options);
+  }
+
+  /** Asked to stop, and every link is gone. */
+  get finished(): boolean {
+    return this.#state.stopping && this.#state.peers.size === 0;
+  }
+
+  /** Peers that finished their handshake. */
+  get openPeers(): number {
+    let open = 0;
+    for (const peer of this.#state.peers.values()) if (peer.phase === "open") open++;
+    return open;
+  }
+
+  /**
+   * Take one input in and say what to do about it.
+   *
+   * @param now Milliseconds of a clock that never goes back.
+   * @returns Effects, to be performed in order before the next step.
+   */
+  step(input: Input, now: number): readonly Effect[] {
+    const state = this.#state;
+    state.now = Math.max(state.now, now);
+    state.effects = [];
+    this.#take(input);
+    return state.effects;
+  }
+
+  #take(input: Input): void {
+    const state = this.#state;
+    switch (input.kind) {
+      case "join": {
+        const feed = new FeedState(input.feed, input.reader, input.primary);
+        state.feeds.set(feed.id, feed);
+        for (const peer of state.peers.values()) {
+          if (peer.phase !== "closing" && peer.primary === feed.primary) name(state, peer, feed);
+        }
+        return;
+      }
+      case "want":
+      case "follow": {
+        const feed = state.feeds.get(input.feed)!;
+        if (input.kind === "follow") feed.follows = true;
+        else feed.want(input.ranges);
+        downloadFromAll(state, feed);
+        return checkComplete(state, feed);
+      }
+      case "found":
+        state.addresses.add(input.address, input.primary, state.now);
+        return dial(state);
+      case "unreachable":
+        return onUnreachable(state, input.address, input.reason);
+      case "linked": {
+        const peer = new PeerState(input.peer, input.address, state.now);
+        state.peers.set(peer.id, peer);
+        if (input.primary === undefined) return;
+        peer.dialled = true;
+        state.addresses.linked(peer.address);
+        return greet(state, peer, state.feeds.get(input.primary)!);
+      }
+      case "tick": {
+        const gap = state.now - (this.#tickedAt ?? state.now);
+        this.#tickedAt = state.now;
+        return onTick(state, gap);
+      }
+      case "appended": {
+        const feed = state.feeds.get(input.feed)!;
+        const { start } = input;
+        const added = Array.from({ length: feed.reader.length - start }, (_, i) => start + i);
+        for (const { peer, link } of state.linksOf(feed)) {
+          if (link.remoteWants) announce(state, peer, link, added);
+        }
+        return;
+      }
+      case "stored": {
+        const feed = state.feeds.get(input.feed)!;
+        onStored(state, feed, input.blocks);
+        return downloadFromAll(state, feed);
+      }
+      case "stop":
+        state.stopping = true;
+        for (const peer of state.peers.values()) farewell(state, peer, true);
+        return;
+      case "message":
+      case "heard":
+      case "flushed":
+      case "unlinked":
+      case "loaded":
+        return this.#takeFromPeer(input);
+      default:
+        return unreachable(input);
+    }
+  }
+
+  /** Inputs of one link; those of a link that is gone are ignored. */
+  #takeFromPeer(input: Extract<Input, { peer: number }>): void {
+    const state = this.#state;
+    const peer = state.peers.get(input.peer);
+    if (peer === undefined) return;
+    if (input.kind === "unlinked") return onUnlinked(state, peer, input.reason);
+    if (peer.phase === "closing") return;
+    switch (input.kind) {
+      case "message":
+        return this.#takeMessage(peer, input.channel, input.message);
+      case "heard": {
+        peer.heardAt = state.now;
+        if (input.partialBytes === 0) peer.partialSince = undefined;
+        // Fewer than before: that frame is complete, and this is the next one.
+        else if (peer.partialSince === undefined || input.partialBytes < peer.partialBytes) {
+          peer.partialSince = state.now;
+        }
+        peer.partialBytes = input.partialBytes;
+        for (const link of peer.links.values()) download(state, peer, link);
+        return;
+      }
+      case "flushed":
+        peer.queuedBytes -= input.bytes;
+        peer.flushedAt = state.now;
+        return serve(state, peer);
+      case "loaded": {
+        const link = peer.links.get(input.feed)!;
+        return onLoaded(state, peer, link, input.request, input.value);
+      }
+      case "linked":
+        return; // handled before: a link is made only once
+      default:
+        return unreachable(input);
+    }
+  }
+
+  #takeMessage(peer: PeerState, channel: number, message: Message): void {
+    const state = this.#state;
+    switch (message.type) {
+      case "feed":
+        return onFeed(state, peer, channel, message);
+      case "handshake":
+        return onHandshake(state, peer, message);
+      case "extension":
+        return; // we speak none
+    }
+    const link = peer.channels.get(channel);
+    if (link === undefined) return; // a feed we do not have
+    if (peer.phase !== "open") {
+      return state.unlink(peer, new RemoteProtocolError(`Cannot take ${message.type} so early`));
+    }
+    this.#takeFeedMessage(peer, link, message);
+  }
+
+  #takeFeedMessage(
+    peer: PeerState,
+    link: FeedLink,
+    message: Exclude<Message, { type: "feed" | "handshake" | "extension" }>,
+  ): void {
+    const state = this.#state;
+    switch (message.type) {
+      case "info":
+        return onInfo(state, peer, link, message);
+      case "have":
+        return onHave(state, peer, link, message);
+      case "unhave":
+        return onUnhave(state, peer, link, message);
+      case "want":
+        return onWant(state, peer, link, message);
+      case "unwant":
+        return; // hypercore never sends it; what it wanted once it may hear about
+      case "request":
+        return onRequest(state, peer, link, message);
+      case "cancel":
+        return onCancel(peer, link, message);
+      case "data":
+        return onData(state, peer, link, message);
+      default:
+        return unreachable(message);
+    }
+  }
+}

@@ -1,0 +1,142 @@
+/** The uploading half: telling what we have, and answering requests in their order. */
+import { blockAtByte } from "../feed/byte_offsets.ts";
+import { prove } from "../feed/prove.ts";
+import type { BlockRequest, FeedReader } from "../feed/reader.ts";
+import { encodeHaveRuns } from "../wire/have_bitfield.ts";
+import type { Cancel, Request, Want } from "../wire/messages.ts";
+import type { FeedState } from "./feed_state.ts";
+import {
+  MAX_QUEUED_BYTES,
+  MAX_QUEUED_REQUESTS,
+  MAX_WANT_MEMORY,
+  WANT_ALIGNMENT,
+  WANT_REPEAT_MS,
+} from "./limits.ts";
+import type { FeedLink, PeerState } from "./peer_state.ts";
+import type { SyncState } from "./state.ts";
+
+export function onWant(state: SyncState, peer: PeerState, link: FeedLink, want: Want): void {
+  // Source: hypercore ignores others silently, and does not remember them either.
+  if (want.start % WANT_ALIGNMENT !== 0 || want.length % WANT_ALIGNMENT !== 0) return;
+  const answeredAt = link.wantAnswers.get(want.start);
+  if (answeredAt !== undefined && state.now - answeredAt < WANT_REPEAT_MS) return;
+  if (link.wantAnswers.size < MAX_WANT_MEMORY) link.wantAnswers.set(want.start, state.now);
+  const { reader } = state.feeds.get(link.feed)!;
+  const last = reader.length - 1;
+  if (!link.remoteWants && last >= 0 && reader.hasBlock(last)) {
+    // Tells the length even when it lies beyond the wanted region.
+    state.send(peer, link, { type: "have", start: last, length: 1, ack: false });
+  }
+  link.remoteWants = true;
+  link.saidHave = true;
+  const { start, length } = want;
+  // hypercore up to 6.22 asks for everything by leaving the length out.
+  const asked = length > 0 ? length : start === 0 ? Math.ceil(reader.length / 8) * 8 : 0;
+  const bitfield = encodeHaveRuns(heldRuns(reader, start, start + asked), asked);
+  state.send(peer, link, { type: "have", start, length, bitfield, ack: false });
+}
+
+/** Runs of held blocks within [start, end), counted from `start`. */
+function* heldRuns(
+  reader: FeedReader,
+  start: number,
+  end: number,
+): IterableIterator<{ start: number; end: number }> {
+  const limit = Math.min(end, reader.length);
+  let from = reader.nextHeld(start, limit);
+  while (from !== -1) {
+    const missing = reader.nextMissing(from, limit);
+    const to = missing === -1 ? limit : missing;
+    yield { start: from - start, end: to - start };
+    from = reader.nextHeld(to, limit);
+  }
+}
+
+export function onRequest(state: SyncState, peer: PeerState, link: FeedLink, ask: Request): void {
+  if (peer.requests.length >= MAX_QUEUED_REQUESTS) {
+    return state.strike(peer, `more than ${MAX_QUEUED_REQUESTS} requests at once`);
+  }
+  const { reader } = state.feeds.get(link.feed)!;
+  let request: BlockRequest = { block: ask.index, hashOnly: ask.hash, digest: ask.nodes };
+  if (ask.bytes > 0) {
+    // A seek: answered for the block that holds the byte, with the full proof.
+    const found = blockAtByte(reader, ask.bytes);
+    if (found !== undefined) request = { block: found.block, hashOnly: ask.hash, digest: 0 };
+  }
+  peer.requests.push({ link, request, bytes: ask.bytes });
+  serve(state, peer);
+}
+
+/** Drop a request that still waits for its turn. */
+export function onCancel(peer: PeerState, link: FeedLink, cancel: Cancel): void {
+  const at = peer.requests.findIndex((queued) =>
+    queued.link === link && queued.bytes === cancel.bytes &&
+    queued.request.hashOnly === cancel.hash &&
+    (cancel.bytes > 0 || queued.request.block === cancel.index)
+  );
+  if (at !== -1) peer.requests.splice(at, 1);
+}
+
+/** Answer as many requests as the link's outbox has room for, in order. */
+export function serve(state: SyncState, peer: PeerState): void {
+  while (
+    peer.phase === "open" && !peer.loading && peer.requests.length > 0 &&
+    peer.queuedBytes < MAX_QUEUED_BYTES
+  ) {
+    const { link, request } = peer.requests.shift()!;
+    const feed = state.feeds.get(link.feed)!;
+    if (feed.forked) continue;
+    if (!feed.reader.hasNode(2 * request.block)) {
+      // hypercore would drop the whole connection; a race with new data can make this innocent.
+      state.strike(peer, `block ${request.block} was never announced`);
+      if (peer.phase === "open") refuse(state, peer, link, request.block);
+    } else if (request.hashOnly) {
+      answer(state, peer, link, feed, request, undefined);
+    } else if (!feed.reader.hasBlock(request.block)) {
+      refuse(state, peer, link, request.block);
+    } else {
+      peer.loading = true;
+      state.effects.push({ kind: "load", peer: peer.id, feed: feed.id, request });
+    }
+  }
+}
+
+export function onLoaded(
+  state: SyncState,
+  peer: PeerState,
+  link: FeedLink,
+  request: BlockRequest,
+  value: Uint8Array | undefined,
+): void {
+  const feed = state.feeds.get(link.feed)!;
+  peer.loading = false;
+  if (value === undefined) {
+    state.report({ kind: "damaged", feed: feed.id, block: request.block });
+    refuse(state, peer, link, request.block);
+  } else {
+    answer(state, peer, link, feed, request, value);
+  }
+  serve(state, peer);
+}
+
+function answer(
+  state: SyncState,
+  peer: PeerState,
+  link: FeedLink,
+  feed: FeedState,
+  request: BlockRequest,
+  value: Uint8Array | undefined,
+): void {
+  // No proof: we hold the block under a length whose signature we never got. Nothing valid to say.
+  const proof = prove(feed.reader, request);
+  if (proof === undefined) return;
+  const { nodes, signature } = proof;
+  state.send(peer, link, { type: "data", index: request.block, value, nodes, signature });
+  if (value === undefined) return;
+  const { id, address } = peer;
+  state.report({ kind: "uploaded", peer: id, address, feed: feed.id, bytes: value.length });
+}
+
+function refuse(state: SyncState, peer: PeerState, link: FeedLink, block: number): void {
+  state.send(peer, link, { type: "unhave", start: block, length: 1 });
+}

@@ -1,0 +1,271 @@
+/**
+ * Content blocks kept as the working files themselves (dat's latest mode): no second copy of the
+ * bytes. A downloaded file grows in a private place and gets its name when it is complete, so a
+ * half-fetched one never stands where people look. Source: spec of the drive, section 10.
+ */
+import { join } from "node:path";
+import { StorageError, TroveError } from "../base/errors.ts";
+import type { BlockRange, BlockSpan, BlockStore } from "../core/feed/block_store.ts";
+import { ensureFolder, lookAt } from "./folder.ts";
+import { HandleCache, storageError } from "./handle_cache.ts";
+
+/** A live file of the archive that has content. */
+export interface ContentFile {
+  /** Its place on disk, absolute and known to be inside the archive's folder. */
+  readonly target: string;
+  /** First content block, and how many there are (at least 1). */
+  readonly offset: number;
+  readonly blocks: number;
+  /** First content byte, and how many there are. */
+  readonly byteOffset: number;
+  readonly size: number;
+  /** Permission bits; 0 means the usual ones. */
+  readonly mode: number;
+  /** Milliseconds since 1970. */
+  readonly mtime: number;
+}
+
+/** Which blocks are here already. */
+export interface HeldBlocks {
+  hasFinal(block: number): boolean;
+  hasStaged(block: number): boolean;
+}
+
+interface Slot {
+  readonly file: ContentFile;
+  /** Other names for the very same blocks; they get a copy. */
+  readonly copies: ContentFile[];
+  /** Blocks that are not here yet. */
+  missing: number;
+  /** Whether its bytes lie under its own name, or in the staging folder. */
+  place: "final" | "staged";
+}
+
+/** Permission bits of a file whose entry has none. Source: hyperdrive falls back to the same. */
+const DEFAULT_MODE = 0o644;
+
+export class ContentFiles implements BlockStore {
+  readonly #dir: string;
+  readonly #staging: string;
+  readonly #handles = new HandleCache();
+  /** By first block. */
+  #slots: Slot[] = [];
+  #recent: Slot | undefined;
+  #writes: { slot: Slot; offset: number; bytes: Uint8Array }[] = [];
+  #finished: Slot[] = [];
+
+  /**
+   * @param options.dir The archive's folder.
+   * @param options.staging A private folder on the same file system; made when it is needed.
+   */
+  constructor(options: { dir: string; staging: string }) {
+    this.#dir = options.dir;
+    this.#staging = options.staging;
+  }
+
+  /**
+   * Say which files the blocks belong to from now on. Files must not overlap, except that several
+   * may have exactly the same blocks.
+   */
+  setFiles(files: readonly ContentFile[], held: HeldBlocks): void {
+    this.flush();
+    this.#handles.closeAll();
+    const sorted = [...files].sort((a, b) => a.offset - b.offset);
+    this.#slots = [];
+    this.#recent = undefined;
+    for (const file of sorted) {
+      const last = this.#slots.at(-1);
+      if (last?.file.offset === file.offset) last.copies.push(file);
+      else this.#slots.push(slotOf(file, held));
+    }
+    // Complete in the staging folder: the process ended before the file got its name.
+    this.#finished = this.#slots.filter((slot) => slot.missing === 0 && slot.place === "staged");
+  }
+
+  /** Where the blocks of a file that is not complete grow. */
+  stagingPath(offset: number): string {
+    return join(this.#staging, String(offset));
+  }
+
+  read(span: BlockSpan): Uint8Array | undefined {
+    const slot = this.#find(span.block);
+    if (slot === undefined) return undefined;
+    const offset = span.byteOffset - slot.file.byteOffset;
+    if (offset < 0 || offset + span.size > slot.file.size) return undefined;
+    if (this.#writes.length > 0) this.flush();
+    const bytes = new Uint8Array(span.size);
+    if (span.size === 0) return bytes;
+    const path = this.#pathOf(slot);
+    const file = this.#handles.open(path, slot.place === "final" ? "read" : "write");
+    if (file === undefined) return undefined;
+    try {
+      file.seekSync(offset, Deno.SeekMode.Start);
+      let filled = 0;
+      while (filled < bytes.length) {
+        const count = file.readSync(bytes.subarray(filled));
+        if (count === null || count === 0) return undefined;
+        filled += count;
+      }
+    } catch (error) {
+      throw new StorageError(`Cannot read "${path}" at byte ${offset}`, { cause: error });
+    }
+    return bytes;
+  }
+
+  write(span: BlockSpan, bytes: Uint8Array): "final" | "staged" {
+    const slot = this.#find(span.block);
+    const offset = slot === undefined ? -1 : span.byteOffset - slot.file.byteOffset;
+    if (slot === undefined || offset < 0 || offset + span.size > slot.file.size) {
+      throw new TroveError(
+        `Cannot place content block ${span.block}: the archive's entries and its content disagree`,
+        { hint: "the archive itself is damaged; tell its owner" },
+      );
+    }
+    this.#writes.push({ slot, offset, bytes });
+    slot.missing--;
+    if (slot.missing === 0) this.#finished.push(slot);
+    return slot.place;
+  }
+
+  flush(): void {
+    const writes = this.#writes;
+    this.#writes = [];
+    for (const { slot, offset, bytes } of writes) {
+      const path = this.#pathOf(slot);
+      try {
+        const file = this.#openToWrite(slot);
+        file.seekSync(offset, Deno.SeekMode.Start);
+        for (let rest = bytes; rest.length > 0;) rest = rest.subarray(file.writeSync(rest));
+      } catch (error) {
+        if (error instanceof TroveError) throw error;
+        throw storageError(`Cannot write "${path}" at byte ${offset}`, error);
+      }
+    }
+  }
+
+  settle(): readonly BlockRange[] {
+    const finished = this.#finished;
+    this.#finished = [];
+    const settled: BlockRange[] = [];
+    for (const slot of finished) {
+      const { file } = slot;
+      for (const copy of slot.copies) this.#copy(slot, copy);
+      if (slot.place === "staged") {
+        this.#handles.close(this.stagingPath(file.offset));
+        giveName(this.#dir, this.stagingPath(file.offset), file);
+        slot.place = "final";
+        settled.push({ start: file.offset, end: file.offset + file.blocks });
+      } else {
+        this.#handles.close(file.target);
+        dress(file.target, file);
+      }
+    }
+    return settled;
+  }
+
+  /** Working files belong to the user: giving up blocks removes nothing. */
+  clear(): void {}
+
+  sync(): void {
+    for (const { slot } of this.#writes) this.#openToWrite(slot).syncDataSync();
+  }
+
+  close(): void {
+    this.#handles.closeAll();
+  }
+
+  #copy(slot: Slot, copy: ContentFile): void {
+    const from = this.#pathOf(slot);
+    const to = join(this.#staging, `${slot.file.offset}.copy`);
+    try {
+      Deno.mkdirSync(this.#staging, { recursive: true });
+      Deno.copyFileSync(from, to);
+    } catch (error) {
+      throw storageError(`Cannot copy "${from}"`, error);
+    }
+    giveName(this.#dir, to, copy);
+  }
+
+  #pathOf(slot: Slot): string {
+    return slot.place === "final" ? slot.file.target : this.stagingPath(slot.file.offset);
+  }
+
+  #openToWrite(slot: Slot): Deno.FsFile {
+    if (slot.place === "final") {
+      ensureFolder(this.#dir, slot.file.target);
+      return this.#handles.open(slot.file.target, "write")!;
+    }
+    const path = this.stagingPath(slot.file.offset);
+    try {
+      return this.#handles.open(path, "write")!;
+    } catch (error) {
+      if (!(error instanceof StorageError && error.cause instanceof Deno.errors.NotFound)) {
+        throw error;
+      }
+      Deno.mkdirSync(this.#staging, { recursive: true });
+      return this.#handles.open(path, "write")!;
+    }
+  }
+
+  #find(block: number): Slot | undefined {
+    const recent = this.#recent;
+    if (recent !== undefined && covers(recent, block)) return recent;
+    let low = 0;
+    let high = this.#slots.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#slots[middle].file.offset <= block) low = middle + 1;
+      else high = middle;
+    }
+    const slot = this.#slots[low - 1];
+    if (slot === undefined || !covers(slot, block)) return undefined;
+    return this.#recent = slot;
+  }
+}
+
+function covers({ file }: Slot, block: number): boolean {
+  return block >= file.offset && block < file.offset + file.blocks;
+}
+
+function slotOf(file: ContentFile, held: HeldBlocks): Slot {
+  let final = 0;
+  let staged = 0;
+  for (let block = file.offset; block < file.offset + file.blocks; block++) {
+    if (held.hasFinal(block)) final++;
+    else if (held.hasStaged(block)) staged++;
+  }
+  // Another program keeps a half-fetched file under its own name: it is finished there.
+  const place = final > 0 ? "final" : "staged";
+  return {
+    file,
+    copies: [],
+    missing: file.blocks - final - (place === "final" ? 0 : staged),
+    place,
+  };
+}
+
+/** Move a complete file to its name, replacing what is there. */
+function giveName(dir: string, from: string, file: ContentFile): void {
+  // The process may have ended just after this was done, and before that was noted.
+  if (lookAt(from) === undefined && lookAt(file.target)?.size === file.size) return;
+  dress(from, file);
+  ensureFolder(dir, file.target);
+  try {
+    Deno.renameSync(from, file.target);
+  } catch (error) {
+    throw storageError(`Cannot give "${file.target}" its name`, error);
+  }
+}
+
+/** Permission bits and modification time, as the entry has them. */
+export function dress(path: string, file: { mode: number; mtime: number }): void {
+  try {
+    // The bits that give a program its owner's rights are not taken from strangers.
+    const bits = file.mode & 0o777;
+    if (Deno.build.os !== "windows") Deno.chmodSync(path, bits === 0 ? DEFAULT_MODE : bits);
+    const time = new Date(file.mtime);
+    if (!Number.isNaN(time.getTime())) Deno.utimeSync(path, time, time);
+  } catch (error) {
+    throw storageError(`Cannot set mode and time of "${path}"`, error);
+  }
+}

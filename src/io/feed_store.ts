@@ -1,0 +1,473 @@
+/**
+ * One feed on disk: its tree, signatures, bits and blocks, and the order in which they are written.
+ *
+ * Everything new is in memory first and visible at once; `commit` writes it: bytes, then nodes and
+ * signatures, then the bits. A program killed between any two writes leaves a feed that opens and
+ * verifies, short of the newest blocks at most. Source: spec of storage, sections 8 to 15.
+ */
+import { equalBytes, toHex } from "../base/bytes.ts";
+import { LocalProtocolError, StorageError, UsageError } from "../base/errors.ts";
+import { type Appended, appendLeaves, totalSize } from "../core/feed/append.ts";
+import type { BlockRange, BlockSpan, BlockStore } from "../core/feed/block_store.ts";
+import { fullRoots } from "../core/feed/flat_tree.ts";
+import type { TreeNode } from "../core/feed/node.ts";
+import type { FeedReader, VerifiedBlock } from "../core/feed/reader.ts";
+import { entryOffset, TREE_ENTRY_BYTES } from "../core/sleep/layout.ts";
+import { discoveryKey, type Hashed, leafHash, rootHash } from "../crypto/hash.ts";
+import { PUBLIC_KEY_BYTES, SECRET_KEY_BYTES, sign, verify } from "../crypto/sign.ts";
+import { BlockPlaces } from "./block_places.ts";
+import { recoverFeed, type Recovery } from "./feed_recovery.ts";
+import { type SleepAccess, SleepFiles } from "./sleep_files.ts";
+
+export type { Recovery } from "./feed_recovery.ts";
+
+/** Largest block that may be appended, in bytes: more does not fit into a message. */
+export const MAX_BLOCK_BYTES = 8 * 1024 * 1024;
+
+/** A `BlockStore` that may want to know where cleared blocks end, to cut its file off there. */
+export interface FeedBlocks extends BlockStore {
+  clear(range: BlockRange, byteOffset: number, byteEnd?: number): void;
+}
+
+/** Where a feed lies. The store closes them all. */
+export interface FeedFiles extends SleepAccess {
+  readonly blocks: FeedBlocks;
+}
+
+export interface OpenFeedOptions {
+  readonly files: FeedFiles;
+  /** 32 bytes. */
+  readonly publicKey: Uint8Array;
+  /** 64 bytes; with it and access `write` the feed can be appended to. */
+  readonly secretKey?: Uint8Array;
+  /** `read` (the default) changes no file. */
+  readonly access?: "read" | "write";
+}
+
+/** Blocks given up, whose bytes may go once their bits are cleared on disk. */
+interface Cleared extends BlockRange {
+  readonly byteOffset: number;
+  readonly byteEnd: number;
+}
+
+/** A longer feed, signed. */
+interface Signed extends Appended {
+  readonly signature: Uint8Array;
+}
+
+const NOWHERE: BlockSpan = { block: -1, byteOffset: 0, size: 0 };
+
+export class FeedStore implements FeedReader {
+  readonly publicKey: Uint8Array;
+  readonly discoveryKey: Uint8Array;
+  /** What opening had to put in order. After `back`, see `acceptRollback`. */
+  readonly recovery: Recovery;
+
+  readonly #files: SleepFiles;
+  readonly #places: BlockPlaces;
+  readonly #blocks: FeedBlocks;
+  readonly #secretKey?: Uint8Array;
+  readonly #access: "read" | "write";
+  #length: number;
+  #byteLength: number;
+  /** The full roots of `#length`, or undefined until somebody asks. */
+  #roots?: readonly TreeNode[];
+  /** The place asked for last: blocks are mostly read and written in order. */
+  #lastSpan: BlockSpan = NOWHERE;
+  #cleared: Cleared[] = [];
+  #needsConsent: boolean;
+  #closed = false;
+
+  /**
+   * Open a feed, or begin an empty one where there are no files. After a crash the newest commit is
+   * completed; see `recovery`.
+   *
+   * @throws {StorageError} If the files are damaged beyond what signatures can prove.
+   * @throws {UsageError} If the keys do not belong together.
+   */
+  static open(options: OpenFeedOptions): FeedStore {
+    return new FeedStore(options);
+  }
+
+  private constructor({ files, publicKey, secretKey, access = "read" }: OpenFeedOptions) {
+    checkKeys(publicKey, secretKey);
+    this.publicKey = publicKey.slice();
+    this.discoveryKey = discoveryKey(publicKey);
+    this.#secretKey = access === "write" ? secretKey?.slice() : undefined;
+    this.#access = access;
+    this.#blocks = files.blocks;
+    this.#files = new SleepFiles(files, access);
+    this.#places = new BlockPlaces(this.#files.bitfield, this.#files.staged);
+    if (access === "write") {
+      const found = recoverFeed({
+        name: files.tree.name,
+        files: this.#files,
+        blocks: files.blocks,
+        publicKey,
+        writable: this.#secretKey !== undefined,
+      });
+      this.#length = found.length;
+      this.recovery = found.recovery;
+    } else {
+      this.#length = this.#files.lengthFromBits();
+      this.recovery = { kind: "none" };
+    }
+    this.#places.tidy();
+    this.#byteLength = totalSize(this.#loadRoots(files.tree.name));
+    this.#needsConsent = this.recovery.kind === "back" && this.#secretKey !== undefined;
+    if (access === "write" && !this.#needsConsent) this.#settleRecovery();
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  get byteLength(): number {
+    return this.#byteLength;
+  }
+
+  get writable(): boolean {
+    return this.#secretKey !== undefined;
+  }
+
+  /** The nodes that together cover the feed, left to right. Their `rootHash` is what is signed. */
+  get roots(): readonly TreeNode[] {
+    return this.#roots ??= this.#loadRoots(toHex(this.publicKey));
+  }
+
+  hasBlock(block: number): boolean {
+    return this.#places.has(block);
+  }
+
+  /** Whether the block's bytes lie where every Dat program looks for them. */
+  hasFinal(block: number): boolean {
+    return this.#places.hasFinal(block);
+  }
+
+  /** Whether the block's bytes lie in a private place. */
+  hasStaged(block: number): boolean {
+    return this.#places.hasStaged(block);
+  }
+
+  nextMissing(from: number, to: number): number {
+    return this.#places.nextMissing(from, to);
+  }
+
+  nextHeld(from: number, to: number): number {
+    return this.#places.nextHeld(from, to);
+  }
+
+  countHeld(from: number, to: number): number {
+    return this.#places.count(from, to);
+  }
+
+  hasNode(treeIndex: number): boolean {
+    return this.#files.bitfield.hasNode(treeIndex);
+  }
+
+  node(treeIndex: number): TreeNode | undefined {
+    return this.#files.node(treeIndex);
+  }
+
+  signature(length: number): Uint8Array | undefined {
+    return this.#files.signature(length);
+  }
+
+  /**
+   * Where a block lies in the feed's data.
+   *
+   * @throws {StorageError} If the tree does not say: the block was never verified.
+   */
+  spanOf(block: number): BlockSpan {
+    const span = this.#locate(block);
+    if (span === undefined) {
+      throw new StorageError(`Cannot tell where block ${block} lies: its tree nodes are missing`);
+    }
+    return span;
+  }
+
+  /** The bytes of a block that is held, unverified; undefined if they cannot be read in full. */
+  readBlock(block: number): Uint8Array | undefined {
+    if (!this.hasBlock(block)) return undefined;
+    const span = this.#locate(block);
+    return span === undefined ? undefined : this.#blocks.read(span);
+  }
+
+  /** The bytes of a block that still match its hash. If they do not, the block is missing now. */
+  readVerified(block: number): Uint8Array | undefined {
+    if (!this.hasBlock(block)) return undefined;
+    const bytes = this.#readMatching(block);
+    if (bytes === undefined) this.#places.drop(block);
+    return bytes;
+  }
+
+  /**
+   * Append blocks and sign once, for the length after them. No blocks is no change.
+   *
+   * @throws {LocalProtocolError} If we do not hold the key, or a block is larger than
+   * `MAX_BLOCK_BYTES`.
+   */
+  append(blocks: readonly Uint8Array[]): void {
+    this.#checkWritable();
+    const grown = this.#appended(
+      blocks.map((bytes) => ({ hash: leafHash(bytes), size: bytes.length })),
+    );
+    const first = this.#length;
+    let byteOffset = this.#byteLength;
+    const places = blocks.map((bytes, i) => {
+      const place = this.#blocks.write({ block: first + i, byteOffset, size: bytes.length }, bytes);
+      byteOffset += bytes.length;
+      return place;
+    });
+    this.#grow(grown, places);
+  }
+
+  /** The same for blocks whose bytes already lie in their final place. */
+  appendLeaves(leaves: readonly Hashed[]): void {
+    this.#checkWritable();
+    this.#grow(this.#appended(leaves));
+  }
+
+  /**
+   * Take a verified block, or verified nodes only. Its value is kept, not copied, until `commit`.
+   *
+   * @throws {LocalProtocolError} If the value's size is not what its leaf says.
+   */
+  put({ block, value, nodes, signed }: VerifiedBlock): void {
+    this.#checkChangeable();
+    if (signed !== undefined) checkLength(signed.length);
+    for (const node of nodes) {
+      // A leaf held before may come again with its size put right; see `verifyData`.
+      if (this.#files.bitfield.hasNode(node.index)) this.#lastSpan = NOWHERE;
+      this.#files.putNode(node);
+    }
+    if (signed !== undefined) {
+      this.#files.putSignature(signed.length, signed.signature);
+      if (signed.length > this.#length) {
+        this.#length = signed.length;
+        this.#byteLength = signed.byteLength;
+        this.#roots = undefined;
+      }
+    }
+    if (value === undefined || this.hasBlock(block)) return;
+    const span = this.spanOf(block);
+    if (span.size !== value.length) {
+      throw new LocalProtocolError(
+        `Cannot store block ${block}: ${value.length} bytes, its leaf says ${span.size}`,
+      );
+    }
+    this.#places.set(block, this.#blocks.write(span, value));
+  }
+
+  /** The block's bytes were found in their final place and match its hash. */
+  markHeld(block: number): void {
+    this.#checkChangeable();
+    if (!this.hasNode(2 * block)) {
+      throw new LocalProtocolError(`Cannot mark block ${block} as held: its hash is not known`);
+    }
+    this.#places.set(block, "final");
+  }
+
+  /** Give up blocks. Their nodes and the signatures stay, so that they can be had again. */
+  clear({ start, end }: BlockRange): void {
+    this.#checkChangeable();
+    const first = this.nextHeld(start, end);
+    if (first === -1) return;
+    let last = first;
+    for (let from = first; from !== -1;) {
+      const missing = this.nextMissing(from, end);
+      const stop = missing === -1 ? end : missing;
+      last = stop - 1;
+      from = this.nextHeld(stop, end);
+    }
+    const { byteOffset } = this.spanOf(first);
+    const { byteOffset: lastOffset, size } = this.spanOf(last);
+    for (let block = first; block !== -1; block = this.nextHeld(block, end)) {
+      this.#places.drop(block);
+    }
+    this.#cleared.push({ start: first, end: last + 1, byteOffset, byteEnd: lastOffset + size });
+  }
+
+  /**
+   * Write everything that is new. Where blocks became final, their bits change place only after
+   * their bytes did.
+   *
+   * @param options.durable Return only when the disk has it. A writer does this before it tells
+   *   anybody of a new length: two signed histories cannot be undone.
+   * @throws {StorageError} What could not be written stays in memory, for the next commit.
+   */
+  commit(options: { durable?: boolean } = {}): void {
+    if (this.#access === "read" || this.#needsConsent) return;
+    const durable = options.durable === true;
+    this.#blocks.flush();
+    this.#files.flushNodes();
+    const barrier = durable && this.#files.unsynced;
+    if (barrier) {
+      this.#blocks.sync();
+      this.#files.syncNodes();
+    }
+    this.#files.flushBits(this.#length);
+    const settled = this.#blocks.settle();
+    if (settled.length > 0) {
+      if (durable) this.#blocks.sync();
+      this.#places.settle(settled, () => this.#files.flushBits(this.#length));
+    }
+    if (barrier) this.#files.syncBits();
+    this.#freeCleared();
+  }
+
+  /**
+   * Go on with the proven part after `recovery` said `back`. Until then a feed of our own takes no
+   * changes: blocks after `recovery.to` were signed once and may be known to others, and signing
+   * different ones in their place would split the feed for ever.
+   */
+  acceptRollback(): void {
+    if (!this.#needsConsent) return;
+    this.#needsConsent = false;
+    this.#settleRecovery();
+  }
+
+  /** Compare every held block with its hash. Changes nothing. */
+  audit(): { valid: number; invalid: number[] } {
+    let valid = 0;
+    const invalid: number[] = [];
+    const end = this.#length;
+    for (let block = this.nextHeld(0, end); block !== -1; block = this.nextHeld(block + 1, end)) {
+      if (this.#readMatching(block) === undefined) invalid.push(block);
+      else valid++;
+    }
+    return { valid, invalid };
+  }
+
+  /** Commit, and let go of the files. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    try {
+      this.commit();
+    } finally {
+      this.#files.close();
+      this.#blocks.close();
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #loadRoots(name: string): readonly TreeNode[] {
+    const roots = this.#files.storedRoots(this.#length);
+    if (roots !== undefined) return roots;
+    throw new StorageError(`Cannot read the tree of "${name}": roots of ${this.#length} blocks`, {
+      hint: "Open the archive for writing once, which gives up what cannot be proven",
+    });
+  }
+
+  #settleRecovery(): void {
+    this.#files.flushBits(this.#length);
+    // What an interrupted append left would stand in the way of the signatures to come.
+    if (this.writable) this.#files.dropSignaturesAfter(this.#length);
+  }
+
+  #locate(block: number): BlockSpan | undefined {
+    const last = this.#lastSpan;
+    if (last.block === block) return last;
+    const size = this.hasNode(2 * block) ? this.#files.storedSize(2 * block) : undefined;
+    if (size === undefined) return undefined;
+    let byteOffset = 0;
+    if (last.block === block - 1 && last !== NOWHERE) {
+      byteOffset = last.byteOffset + last.size;
+    } else {
+      for (const index of fullRoots(block)) {
+        const below = this.#files.storedSize(index);
+        if (below === undefined) return undefined;
+        byteOffset += below;
+      }
+    }
+    return this.#lastSpan = { block, byteOffset, size };
+  }
+
+  #readMatching(block: number): Uint8Array | undefined {
+    const bytes = this.readBlock(block);
+    const leaf = this.#files.node(2 * block);
+    if (bytes === undefined || leaf === undefined) return undefined;
+    return equalBytes(leafHash(bytes), leaf.hash) ? bytes : undefined;
+  }
+
+  /** What the feed becomes with these leaves, which are signed for; nothing is kept so far. */
+  #appended(leaves: readonly Hashed[]): Signed {
+    for (const { size } of leaves) {
+      if (size > MAX_BLOCK_BYTES) {
+        throw new LocalProtocolError(
+          `Cannot append a block of ${size} bytes: at most ${MAX_BLOCK_BYTES} are fine`,
+        );
+      }
+    }
+    const grown = appendLeaves(this.roots, this.#length, leaves);
+    checkLength(grown.length);
+    return { ...grown, signature: sign(rootHash(grown.roots), this.#secretKey!) };
+  }
+
+  /** @param places Where the new blocks lie; final unless said otherwise. */
+  #grow(grown: Signed, places: readonly ("final" | "staged")[] = []): void {
+    if (grown.nodes.length === 0) return;
+    const first = this.#length;
+    for (const node of grown.nodes) this.#files.putNode(node);
+    this.#files.putSignature(grown.length, grown.signature);
+    for (let block = first; block < grown.length; block++) {
+      this.#places.set(block, places[block - first] ?? "final");
+    }
+    this.#length = grown.length;
+    this.#byteLength = grown.byteLength;
+    this.#roots = grown.roots;
+  }
+
+  /** Free the bytes of cleared blocks, now that no bit speaks of them, unless they came back. */
+  #freeCleared(): void {
+    const cleared = this.#cleared;
+    this.#cleared = [];
+    for (const range of cleared) {
+      if (this.nextHeld(range.start, range.end) === -1) {
+        this.#blocks.clear(range, range.byteOffset, range.byteEnd);
+      }
+    }
+  }
+
+  #checkChangeable(): void {
+    if (this.#access === "read") {
+      throw new LocalProtocolError("Cannot change a feed that was opened for reading");
+    }
+    if (this.#needsConsent && this.recovery.kind === "back") {
+      const { from, to } = this.recovery;
+      throw new StorageError(
+        `Cannot change this feed: ${from} blocks were signed, only ${to} can be proven`,
+        { hint: "Restore the archive's files from a copy, or accept that the newest are lost" },
+      );
+    }
+  }
+
+  #checkWritable(): void {
+    this.#checkChangeable();
+    if (!this.writable) throw new LocalProtocolError("Cannot append without the secret key");
+  }
+}
+
+function checkKeys(publicKey: Uint8Array, secretKey?: Uint8Array): void {
+  if (publicKey.length !== PUBLIC_KEY_BYTES) {
+    throw new UsageError(
+      `Cannot open a feed with a key of ${publicKey.length} bytes, need ${PUBLIC_KEY_BYTES}`,
+    );
+  }
+  if (secretKey === undefined) return;
+  const message = new Uint8Array(0);
+  if (
+    secretKey.length !== SECRET_KEY_BYTES || !verify(message, sign(message, secretKey), publicKey)
+  ) {
+    throw new UsageError("Cannot open the feed: the secret key belongs to another public key");
+  }
+}
+
+/** @throws {StorageError} If nodes of such a feed have no place in a file. */
+function checkLength(length: number): void {
+  entryOffset(2 * length, TREE_ENTRY_BYTES);
+}

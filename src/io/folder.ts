@@ -1,0 +1,127 @@
+/** Folders on disk: making them without following links, and walking them in the archive's order. */
+import { dirname, join, relative, sep } from "node:path";
+import { StorageError } from "../base/errors.ts";
+import { storageError } from "./handle_cache.ts";
+
+/**
+ * Make the folders between `root` and the file `target`. A link among them is refused, wherever it
+ * points: an archive must not write through one.
+ *
+ * @throws {StorageError}
+ */
+export function ensureFolder(root: string, target: string): void {
+  let path = root;
+  const between = relative(root, dirname(target));
+  if (between === "") return;
+  for (const component of between.split(sep)) {
+    path = join(path, component);
+    const info = lookAt(path);
+    if (info === undefined) {
+      try {
+        Deno.mkdirSync(path);
+      } catch (error) {
+        if (!(error instanceof Deno.errors.AlreadyExists)) {
+          throw storageError(`Cannot make the folder "${path}"`, error);
+        }
+      }
+    } else if (!info.isDirectory) {
+      const what = info.isSymlink ? "a symbolic link" : "a file";
+      throw new StorageError(`Cannot write "${target}": "${path}" is ${what}, not a folder`, {
+        hint: "move it out of the way and run the same command again",
+      });
+    }
+  }
+}
+
+/** What is at a path, links not followed; undefined if nothing is. @throws {StorageError} */
+export function lookAt(path: string): Deno.FileInfo | undefined {
+  try {
+    return Deno.lstatSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
+      return undefined;
+    }
+    throw storageError(`Cannot look at "${path}"`, error);
+  }
+}
+
+/** Remove folders that became empty, from the one around `target` up to below `root`. */
+export function pruneEmptyFolders(root: string, target: string): void {
+  for (let path = dirname(target); path.length > root.length; path = dirname(path)) {
+    try {
+      Deno.removeSync(path); // refuses a folder that is not empty
+    } catch {
+      return;
+    }
+  }
+}
+
+/** What lies in a folder, as an import sees it. Links to files are followed, others are not. */
+export interface FolderItem {
+  readonly name: string;
+  readonly kind: "file" | "directory" | "other";
+  /** Why it is neither a file nor a folder to import. */
+  readonly reason?: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Milliseconds since 1970. */
+  readonly mtime: number;
+  /** Type and permission bits. */
+  readonly mode: number;
+}
+
+/** Type bits of a regular file, for systems that have no modes. */
+const REGULAR_FILE = 0o100000;
+
+/**
+ * The names in a folder, in no particular order. Names that vanish meanwhile are left out.
+ *
+ * @param realRoot The archive's folder without links in its path: links that lead out of it, or to
+ *   folders, are told with their reason.
+ * @throws {StorageError} If the folder cannot be read.
+ */
+export function listFolder(path: string, realRoot: string): FolderItem[] {
+  const items: FolderItem[] = [];
+  try {
+    for (const entry of Deno.readDirSync(path)) {
+      const item = examine(join(path, entry.name), entry.name, realRoot);
+      if (item !== undefined) items.push(item);
+    }
+  } catch (error) {
+    if (error instanceof StorageError) throw error;
+    throw storageError(`Cannot read the folder "${path}"`, error);
+  }
+  return items;
+}
+
+function examine(path: string, name: string, realRoot: string): FolderItem | undefined {
+  const other = (reason: string): FolderItem => ({
+    name,
+    kind: "other",
+    reason,
+    size: 0,
+    mtime: 0,
+    mode: 0,
+  });
+  let info = lookAt(path);
+  if (info === undefined) return undefined;
+  if (info.isSymlink) {
+    let real: string;
+    try {
+      real = Deno.realPathSync(path);
+      info = Deno.statSync(real);
+    } catch {
+      return other("is a symbolic link to nothing");
+    }
+    if (info.isDirectory) return other("is a symbolic link to a folder");
+    if (!real.startsWith(realRoot + sep)) return other("is a symbolic link that leads out");
+  }
+  if (!info.isFile && !info.isDirectory) return other("is neither a file nor a folder");
+  return {
+    name,
+    kind: info.isFile ? "file" : "directory",
+    size: info.size,
+    mtime: info.mtime?.getTime() ?? 0,
+    mode: info.mode ?? (REGULAR_FILE | 0o644),
+  };
+}
