@@ -50,7 +50,7 @@ function troveDriver(main: string): Driver {
   return {
     share: (folder, options) => {
       const address = ["--host", "127.0.0.1", "--port", "0"];
-      const args = ["share", folder, ...address, "--no-watch", "--no-discovery", "--json"];
+      const args = ["share", folder, ...address, "--no-watch", "--json"];
       return trove(args, { ...options, main });
     },
     async sharing(sharer) {

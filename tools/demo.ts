@@ -105,7 +105,7 @@ async function demo(argument: string | undefined, temp: TempFolder, stop: AbortS
       if (remove && existsSync(remove)) Deno.removeSync(remove, { recursive: true });
     },
   };
-  const listen = ["--host", "127.0.0.1", "--port", "0", "--no-watch", "--no-discovery"];
+  const listen = ["--host", "127.0.0.1", "--port", "0", "--no-watch"];
   await using sharer = await trove(["share", folder, ...listen, "--json"], { home });
   stop.addEventListener("abort", () => sharer.signal("SIGINT"));
   tell("sharing", argument === undefined ? "a copy of docs/ and src/" : folder);

@@ -36,15 +36,20 @@ export async function run(args: readonly string[], world: World, version: string
     await program.parseAsync([...args], { from: "user" });
     return 0;
   } catch (error) {
-    if (error instanceof CommanderError) {
-      if (error.exitCode === 0) return 0; // help and version
-      const message = error.message.replace(/^error: /, "").replace(/\n/g, " ");
-      output.fail(new UsageError(upperFirst(message), { hint: "see trove --help" }));
-      return exitCodeOf(new UsageError(message));
-    }
-    output.fail(error);
-    return exitCodeOf(error);
+    if (error instanceof CommanderError && error.exitCode === 0) return 0; // help and version
+    const failure = error instanceof CommanderError ? usageError(error) : error;
+    output.fail(failure);
+    return exitCodeOf(failure);
   }
+}
+
+/** What commander has to say about a command line, in our words. */
+function usageError({ code, message }: CommanderError): UsageError {
+  const hint = "see trove --help";
+  if (code === "commander.help") {
+    return new UsageError("Cannot tell what to do: no command", { hint });
+  }
+  return new UsageError(upperFirst(message.replace(/^error: /, "").replace(/\n/g, " ")), { hint });
 }
 
 type Perform = (
@@ -63,17 +68,15 @@ function buildProgram(world: World, version: string, perform: Perform): Command 
     .showSuggestionAfterError()
     .configureOutput({
       writeOut: (text) => world.stdout.write(text),
+      writeErr: (text) => world.stderr.write(text),
       // What goes wrong is printed once, in one place, with its exit code.
-      writeErr: () => {},
       outputError: () => {},
       getOutHelpWidth: () => world.stdout.columns,
+      getErrHelpWidth: () => world.stderr.columns,
+      // Asked, so that commander does not look into the environment.
       getOutHasColors: () => false,
+      getErrHasColors: () => false,
     });
-  program.action(() => {
-    world.stderr.write(program.helpInformation());
-    throw new UsageError("Cannot do anything without a command", { hint: "see above" });
-  });
-
   const shared = subcommand(program, "share [dir]", "make an archive of a folder and serve it");
   addPeerOptions(shared, world)
     .option("--no-watch", "do not follow changes of the folder")

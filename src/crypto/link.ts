@@ -1,6 +1,6 @@
 /**
  * Dat links: 64 hex digits, the metadata feed's public key, in whatever they come wrapped in.
- * Source: spec of the command line, sections 1 and 12.
+ * Source: spec of the command line, "Argument conventions".
  */
 import { fromHex, toHex } from "../base/bytes.ts";
 import { UsageError } from "../base/errors.ts";

@@ -42,6 +42,8 @@ export function pagesOf(file: Uint8Array): Uint8Array[] {
 export function storedIndexOf(file: Uint8Array): Uint8Array {
   const pages = pagesOf(file);
   const index = new Uint8Array(pages.length * INDEX_BYTES);
-  for (const [number, page] of pages.entries()) index.set(page.subarray(3072), number * INDEX_BYTES);
+  for (const [number, page] of pages.entries()) {
+    index.set(page.subarray(3072), number * INDEX_BYTES);
+  }
   return index;
 }

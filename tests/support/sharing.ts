@@ -79,7 +79,7 @@ export function cloneArguments(
   extra: readonly string[] = [],
 ): string[] {
   const peers = addresses.flatMap((address) => ["--peer", address]);
-  return ["clone", link, folder, ...peers, "--no-discovery", "--json", ...extra];
+  return ["clone", link, folder, ...peers, "--json", ...extra];
 }
 
 /** Clone with trove and give how it ended. */

@@ -31,7 +31,7 @@ export interface StoredFeed {
   readonly rootHash?: string;
   readonly roots?: readonly { index: number; size: number; hash: string }[];
   /** Bytes in hex of all blocks or of some. */
-  readonly blocks: ReadonlyMap<number, string>;
+  readonly knownBlocks: ReadonlyMap<number, string>;
   /** Sizes in bytes, null where unknown. */
   readonly blockSizes?: readonly (number | null)[];
   /** The contents of one of its files, or undefined if it is not there. */
@@ -89,7 +89,7 @@ export function sleepFeeds(): StoredFeed[] {
       present: json.present,
       rootHash: json.rootHash ?? undefined,
       roots: json.roots,
-      blocks: new Map(Object.entries(json.sampleBlocks).map(([at, hex]) => [Number(at), hex])),
+      knownBlocks: new Map(Object.entries(json.sampleBlocks).map(([at, hex]) => [Number(at), hex])),
       blockSizes: "all" in blockSizes
         ? Array<number | null>(json.length).fill(blockSizes.all)
         : blockSizes,
@@ -116,7 +116,7 @@ export function archiveFeeds(): StoredFeed[] {
       length: json.metadataLength,
       byteLength: json.metadataByteLength,
       present: [[0, json.metadataLength]],
-      blocks: new Map(json.metadata.map(({ seq, bytes }) => [seq, bytes])),
+      knownBlocks: new Map(json.metadata.map(({ seq, bytes }) => [seq, bytes])),
       file: (name) => readIfThere(join(files, `metadata.${name}`)),
     };
     const content: StoredFeed = {
@@ -127,7 +127,7 @@ export function archiveFeeds(): StoredFeed[] {
       length: json.contentLength,
       byteLength: json.contentByteLength,
       present: json.contentBlocksPresent,
-      blocks: new Map(),
+      knownBlocks: new Map(),
       file: (name) => readIfThere(join(files, `content.${name}`)),
     };
     return [metadata, content];

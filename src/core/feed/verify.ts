@@ -99,17 +99,24 @@ class Climb {
     let top = this.#leaf();
     let held = this.#meet(top);
     if (held !== undefined && equalBytes(held.hash, top.hash)) {
+      // Without the block, the size that came along says nothing about the one held.
+      if (this.#data.value === undefined) return this.#accept([]);
       return this.#accept(
-        this.#data.value === undefined ? [] : mendLeaves(this.#feed, held, top.size),
+        mendLeaves(this.#feed, top) ??
+          this.#fail(`its size of ${top.size} bytes is not the signed one`),
       );
     }
     while (true) {
       const beside = this.#sibling(top);
       if (beside === undefined) return this.#acceptRoots(top);
       top = parentOf(top, beside);
-      if (!Number.isSafeInteger(top.size)) this.#fail("its sizes add up to more than 2^53 - 1");
       held = this.#meet(top);
-      if (held !== undefined && equalBytes(held.hash, top.hash)) return this.#accept(this.#fresh);
+      if (held === undefined || !equalBytes(held.hash, top.hash)) continue;
+      // Only the owner can make a node whose size is not that of its children.
+      if (held.size !== top.size) {
+        this.#fail(`the sizes below node ${top.index} do not add up to its own`);
+      }
+      return this.#accept(this.#fresh);
     }
   }
 
@@ -220,20 +227,19 @@ class Climb {
 }
 
 /**
- * What to store when `leaf` is held already and the right hash: nothing, unless its size is wrong.
+ * What to store when the block's leaf is held already: nothing, unless the size held is wrong.
  *
  * A parent's hash covers the sum of its children's sizes, not each of them. With the block at hand
  * that is enough, for its own size is known. A leaf and its sibling that came as hashes only can
  * have had bytes moved between their sizes by whoever sent them; the leaf's hash, which covers the
  * length of the block, settles it once the block is here.
+ *
+ * @returns undefined if that cannot be the reason.
  */
-function mendLeaves(feed: TrustedFeed, leaf: TreeNode, size: number): readonly TreeNode[] {
-  if (leaf.size === size) return [];
-  const mended: TreeNode[] = [{ ...leaf, size }];
+function mendLeaves(feed: TrustedFeed, leaf: TreeNode): readonly TreeNode[] | undefined {
+  if (feed.node(leaf.index)?.size === leaf.size) return [];
   const beside = feed.node(sibling(leaf.index));
   const above = feed.node(parent(leaf.index));
-  if (beside !== undefined && above !== undefined) {
-    mended.push({ ...beside, size: above.size - size });
-  }
-  return mended;
+  if (beside === undefined || above === undefined || above.size < leaf.size) return undefined;
+  return [leaf, { ...beside, size: above.size - leaf.size }];
 }

@@ -78,6 +78,8 @@ function closeChannel(state: SyncState, peer: PeerState, channel: number): void 
 export function onHandshake(state: SyncState, peer: PeerState, message: Handshake): void {
   if (peer.phase !== "greeting") return; // only the first one counts
   if (message.id !== undefined && equalBytes(message.id, state.options.id)) {
+    // Both ends are ours. The one that dialled ends the link, for it knows the address to forget.
+    if (!peer.dialled) return;
     return state.unlink(peer, new RemoteProtocolError("Cannot link to ourselves"));
   }
   peer.phase = "open";

@@ -95,7 +95,7 @@ export interface History {
 /** Write the operations down, each as an entry. */
 export function writeHistory(ops: readonly Operation[]): History {
   const table = new FolderTable();
-  const blocks = [new Uint8Array(0)];
+  const blocks: Uint8Array[] = [new Uint8Array(0)];
   const versions = [new Model()];
   for (const { op, path } of ops) {
     const seq = blocks.length;

@@ -6,6 +6,8 @@ import { requestDigest } from "../../../src/core/feed/digest.ts";
 import type { TreeNode } from "../../../src/core/feed/node.ts";
 import { prove } from "../../../src/core/feed/prove.ts";
 import { type BlockData, MAX_PROOF_NODES, verifyData } from "../../../src/core/feed/verify.ts";
+import { leafHash, parentHash, rootHash } from "../../../src/crypto/hash.ts";
+import { keyPair, sign } from "../../../src/crypto/sign.ts";
 import { MemoryFeed } from "../../support/memory_feed.ts";
 import { proofSessions, singleProofs } from "../../support/proof_vectors.ts";
 
@@ -230,16 +232,16 @@ const REFUSED: [string, RegExp, BlockData][] = [
   ["a node missing", /root 3 is missing/, { ...GOOD, nodes: GOOD.nodes.slice(1) }],
   ["a root missing", /does not match the roots/, { ...GOOD, nodes: GOOD.nodes.slice(0, -1) }],
   ["its nodes reversed", /root 1 is missing/, { ...GOOD, nodes: GOOD.nodes.toReversed() }],
-  ["a node sent twice", /AMB1/, { ...GOOD, nodes: [NODE, ...GOOD.nodes] }],
+  ["a node sent twice", /root 3 is missing/, { ...GOOD, nodes: [NODE, ...GOOD.nodes] }],
   ["its last root sent twice", /lead nowhere/, {
     ...GOOD,
     nodes: [...GOOD.nodes, GOOD.nodes.at(-1)!],
   }],
-  ["a node too many", /AMB2/, {
+  ["a node too many", /lead nowhere/, {
     ...GOOD,
     nodes: [...GOOD.nodes, { ...NODE, index: 1 }],
   }],
-  ["a root too many", /AMB3/, {
+  ["a root too many", /root 9 is missing/, {
     ...GOOD,
     nodes: [...GOOD.nodes, { ...NODE, index: 10 }],
   }],
@@ -250,8 +252,8 @@ const REFUSED: [string, RegExp, BlockData][] = [
   ["a negative size", /size -1/, withNode({ size: -1 })],
   ["a broken size", /size 0.5/, withNode({ size: 0.5 })],
   ["a size of 2^53", /size 9007199254740992/, withNode({ size: 2 ** 53 })],
-  ["sizes that add up to 2^53", /add up/, withNode({ size: MAX })],
-  ["roots that add up to 2^53", /add up/, withNode({ size: MAX }, -1)],
+  ["sizes that add up to 2^53", /add up to more/, withNode({ size: MAX })],
+  ["roots that add up to 2^53", /add up to more/, withNode({ size: MAX }, -1)],
   ["a negative node", /node -2/, withNode({ index: -2 })],
   ["node 2^53", /node 9007199254740992/, withNode({ index: 2 ** 53 })],
   ["a root of too large a tree", /more than 2\^52 blocks/, {
@@ -263,7 +265,7 @@ const REFUSED: [string, RegExp, BlockData][] = [
   ["block number 2^52", /below 2\^52/, { ...GOOD, index: 2 ** 52 }],
   ["the last block number", /is missing/, { ...GOOD, index: 2 ** 52 - 1 }],
   ["a negative block number", /block -1/, { ...GOOD, index: -1 }],
-  ["another block number", /AMB4/, { ...GOOD, index: 1 }],
+  ["another block number", /root 3 is missing/, { ...GOOD, index: 1 }],
   ["nothing to start from", /neither its bytes nor its hash/, { ...HASHES, nodes: [] }],
   ["another leaf to start from", /neither its bytes nor its hash/, {
     ...HASHES,
@@ -285,6 +287,42 @@ for (const [what, why, data] of REFUSED) {
     });
   });
 }
+
+Deno.test("verifyData() refuses what adds up to another size than the owner gave the node above", () => {
+  const { publicKey, secretKey } = keyPair(new Uint8Array(32).fill(1));
+  const blocks = [1, 2, 3].map((byte) => Uint8Array.of(byte));
+  const [first, second, third] = blocks.map((block, at) => ({
+    index: 2 * at,
+    hash: leafHash(block),
+    size: 1,
+  }));
+  for (const size of [4, Number.MAX_SAFE_INTEGER]) {
+    const swollen = { ...second, size };
+    const above = { index: 1, hash: parentHash(first, swollen), size: 2 };
+    const signature = sign(rootHash([above, third]), secretKey);
+    const reader = new MemoryFeed(publicKey);
+    reader.store(verifyData(reader, { index: 2, value: blocks[2], nodes: [above], signature }));
+    const data = { index: 0, value: blocks[0], nodes: [swollen] };
+    assert.throws(() => verifyData(reader, data), ProofError);
+  }
+});
+
+Deno.test("verifyData() refuses a block of another size than the owner gave its leaf", () => {
+  const { publicKey, secretKey } = keyPair(new Uint8Array(32).fill(1));
+  const block = Uint8Array.of(1, 2, 3);
+  const leaf = { index: 0, hash: leafHash(block), size: 2 };
+  const beside = { index: 2, hash: leafHash(block), size: 0 };
+  const above = { index: 1, hash: parentHash(leaf, beside), size: 2 };
+  for (const [nodes, root] of [[[leaf], leaf], [[leaf, beside], above]] as const) {
+    const reader = new MemoryFeed(publicKey);
+    const signature = sign(rootHash([root]), secretKey);
+    reader.store(verifyData(reader, { index: 0, nodes, signature }));
+    assert.throws(
+      () => verifyData(reader, { index: 0, value: block, nodes: [] }),
+      /size of 3 bytes/,
+    );
+  }
+});
 
 Deno.test("verifyData() refuses a proof of another feed", () => {
   const reader = new MemoryFeed(feedOf(1, 2).publicKey);

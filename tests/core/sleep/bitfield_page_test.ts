@@ -19,7 +19,7 @@ import {
   writeIndex,
 } from "../../../src/core/sleep/bitfield_page.ts";
 import { PageSummary } from "../../../src/core/sleep/page_summary.ts";
-import { indexOf } from "../../support/bitfield_index.ts";
+import { indexOf, pagesOf } from "../../support/bitfield_index.ts";
 import { allFeeds } from "../../support/stored_feeds.ts";
 
 /** Blocks of a page, some alone and some in runs. */
@@ -117,23 +117,22 @@ Deno.test("clearBitsFrom() clears blocks and nodes at and after a place", () => 
 });
 
 for (const feed of allFeeds()) {
+  const pages = pagesOf(feed.file("bitfield")!).filter((page) => page.length === PAGE_BYTES);
+  if (pages.length === 0) continue;
+
   Deno.test(`writeIndex() reproduces the index of ${feed.name}`, () => {
-    const written = feed.file("bitfield")!.subarray(32);
-    const pages = written.length / PAGE_BYTES;
-    const summary = new PageSummary(pages);
-    for (let number = 0; number < pages; number++) {
-      const page = written.subarray(number * PAGE_BYTES, (number + 1) * PAGE_BYTES);
+    const summary = new PageSummary(pages.length);
+    for (const [number, page] of pages.entries()) {
       const half = BLOCKS_PER_PAGE / 2;
       const low = countBlockBits(page, 0, half);
       summary.setHeld(number, low, countBlockBits(page, half, BLOCKS_PER_PAGE));
     }
-    summary.joinAll(pages);
-    for (let number = 0; number < pages; number++) {
-      const page = written.slice(number * PAGE_BYTES, (number + 1) * PAGE_BYTES);
-      const expected = page.slice();
-      page.fill(0x55, INDEX_OFFSET);
-      writeIndex(page, summary.joint(number));
-      assert.deepEqual(page, expected, `page ${number}`);
+    summary.joinAll(pages.length);
+    for (const [number, page] of pages.entries()) {
+      const rewritten = page.slice();
+      rewritten.fill(0x55, INDEX_OFFSET);
+      writeIndex(rewritten, summary.joint(number));
+      assert.deepEqual(rewritten, page, `page ${number}`);
     }
   });
 }
