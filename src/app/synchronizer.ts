@@ -8,6 +8,7 @@ import { InterruptedError, TroveError, unreachable } from "../base/errors.ts";
 import type { StopSignal, World } from "../base/world.ts";
 import type { Effect, FeedId, Input, PeerAddress, PeerId, Report } from "../core/sync/inputs.ts";
 import { SyncCore } from "../core/sync/sync_core.ts";
+import type { Message } from "../core/wire/messages.ts";
 import { Session } from "../core/wire/session.ts";
 import { NONCE_BYTES } from "../crypto/keystream.ts";
 import { Channel, type Receiver } from "../csp/channel.ts";
@@ -62,6 +63,10 @@ export class Synchronizer {
   /** Blocks put into each store since its last commit. */
   readonly #uncommitted = new Map<FeedId, number[]>();
   readonly #pending: Input[] = [];
+  /** Blocks read for peers, and the store that wants each buffer back when it is sent. */
+  readonly #lent = new WeakMap<Uint8Array, FeedStore>();
+  /** To be called after the next commit: the bytes that were received are used no more then. */
+  #releases: (() => void)[] = [];
   readonly #abort = new AbortController();
   #draining = false;
   #nextPeer: PeerId = 1;
@@ -136,11 +141,12 @@ export class Synchronizer {
     let inbound: Inbound | undefined = first;
     for (let taken = 1; inbound !== undefined; taken++) {
       if (inbound.kind === "received") {
-        const { peer, messages, partialBytes } = inbound;
+        const { peer, messages, partialBytes, release } = inbound;
         for (const { channel, message } of messages) {
           this.input({ kind: "message", peer, channel, message });
         }
         this.input({ kind: "heard", peer, partialBytes });
+        this.#releases.push(release);
       } else {
         if (inbound.kind === "unlinked") this.#links.delete(inbound.peer);
         this.input(inbound);
@@ -176,7 +182,9 @@ export class Synchronizer {
         return this.#unlink(effect.peer, effect.reason);
       case "load": {
         const { peer, feed, request } = effect;
-        const value = this.#feeds.get(feed)!.store.readVerified(request.block);
+        const { store } = this.#feeds.get(feed)!;
+        const value = store.readVerified(request.block);
+        if (value !== undefined) this.#lent.set(value, store);
         this.#pending.push({ kind: "loaded", peer, feed, request, value });
         return;
       }
@@ -213,6 +221,13 @@ export class Synchronizer {
         this.input({ kind: "stored", feed, blocks });
       }
     }
+    for (const release of this.#releases) release();
+    this.#releases = [];
+  }
+
+  #recycle(message: Message): void {
+    if (message.type !== "data" || message.value === undefined) return;
+    this.#lent.get(message.value)?.recycle(message.value);
   }
 
   async #dial(address: PeerAddress, primary: FeedId): Promise<void> {
@@ -270,7 +285,8 @@ export class Synchronizer {
     primary?: FeedId,
   ): Promise<void> {
     const peer = this.#nextPeer++;
-    const link = new PeerLink(peer, { conn, session, inbound: this.#inbound });
+    const onEncoded = (message: Message) => this.#recycle(message);
+    const link = new PeerLink(peer, { conn, session, inbound: this.#inbound, onEncoded });
     this.#links.set(peer, link);
     await this.#inbound.send({ kind: "linked", peer, address, primary });
     await link.run();

@@ -32,7 +32,7 @@ export class RangeSet {
 
   /** One past the largest number, or 0. */
   get end(): number {
-    return this.#ends.at(-1) ?? 0;
+    return this.#ends.length === 0 ? 0 : this.#ends[this.#ends.length - 1];
   }
 
   add(start: number, end: number): void {

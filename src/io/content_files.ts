@@ -4,8 +4,11 @@
  * half-fetched one never stands where people look. Source: spec of the drive, section 10.
  */
 import { join } from "node:path";
+import { EMPTY_BYTES } from "../base/bytes.ts";
 import { StorageError, TroveError } from "../base/errors.ts";
 import type { BlockRange, BlockSpan, BlockStore } from "../core/feed/block_store.ts";
+import { BufferPool } from "./buffer_pool.ts";
+import { BLOCK_BYTES } from "./file_blocks.ts";
 import { ensureFolder, lookAt } from "./folder.ts";
 import { HandleCache, storageError } from "./handle_cache.ts";
 
@@ -44,10 +47,14 @@ interface Slot {
 /** Permission bits of a file whose entry has none. Source: hyperdrive falls back to the same. */
 const DEFAULT_MODE = 0o644;
 
+/** Blocks that were read and sent; as many as one peer's outbox holds. */
+const FREE_BUFFERS = 16;
+
 export class ContentFiles implements BlockStore {
   readonly #dir: string;
   readonly #staging: string;
   readonly #handles = new HandleCache();
+  readonly #buffers = new BufferPool(BLOCK_BYTES, FREE_BUFFERS);
   /** By first block. */
   #slots: Slot[] = [];
   #recent: Slot | undefined;
@@ -93,8 +100,8 @@ export class ContentFiles implements BlockStore {
     const offset = span.byteOffset - slot.file.byteOffset;
     if (offset < 0 || offset + span.size > slot.file.size) return undefined;
     if (this.#writes.length > 0) this.flush();
-    const bytes = new Uint8Array(span.size);
-    if (span.size === 0) return bytes;
+    if (span.size === 0) return EMPTY_BYTES;
+    const bytes = this.#buffers.take(span.size);
     const path = this.#pathOf(slot);
     const file = this.#handles.open(path, slot.place === "final" ? "read" : "write");
     if (file === undefined) return undefined;
@@ -110,6 +117,10 @@ export class ContentFiles implements BlockStore {
       throw new StorageError(`Cannot read "${path}" at byte ${offset}`, { cause: error });
     }
     return bytes;
+  }
+
+  recycle(bytes: Uint8Array): void {
+    this.#buffers.give(bytes);
   }
 
   write(span: BlockSpan, bytes: Uint8Array): "final" | "staged" {

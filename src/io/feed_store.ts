@@ -201,6 +201,11 @@ export class FeedStore implements FeedReader {
     return bytes;
   }
 
+  /** Give back bytes that `readBlock` or `readVerified` gave, so that they may be used again. */
+  recycle(bytes: Uint8Array): void {
+    this.#blocks.recycle?.(bytes);
+  }
+
   /**
    * Append blocks and sign once, for the length after them. No blocks is no change.
    *
@@ -209,9 +214,9 @@ export class FeedStore implements FeedReader {
    */
   append(blocks: readonly Uint8Array[]): void {
     this.#checkWritable();
-    const grown = this.#appended(
-      blocks.map((bytes) => ({ hash: leafHash(bytes), size: bytes.length })),
-    );
+    for (const { length } of blocks) checkSize(length);
+    const leaves = blocks.map((bytes) => ({ hash: leafHash(bytes), size: bytes.length }));
+    const grown = this.#appended(leaves);
     const first = this.#length;
     let byteOffset = this.#byteLength;
     const places = blocks.map((bytes, i) => {
@@ -225,6 +230,7 @@ export class FeedStore implements FeedReader {
   /** The same for blocks whose bytes already lie in their final place. */
   appendLeaves(leaves: readonly Hashed[]): void {
     this.#checkWritable();
+    for (const { size } of leaves) checkSize(size);
     this.#grow(this.#appended(leaves));
   }
 
@@ -396,13 +402,6 @@ export class FeedStore implements FeedReader {
 
   /** What the feed becomes with these leaves, which are signed for; nothing is kept so far. */
   #appended(leaves: readonly Hashed[]): Signed {
-    for (const { size } of leaves) {
-      if (size > MAX_BLOCK_BYTES) {
-        throw new LocalProtocolError(
-          `Cannot append a block of ${size} bytes: at most ${MAX_BLOCK_BYTES} are fine`,
-        );
-      }
-    }
     const grown = appendLeaves(this.roots, this.#length, leaves);
     checkLength(grown.length);
     return { ...grown, signature: sign(rootHash(grown.roots), this.#secretKey!) };
@@ -465,6 +464,13 @@ function checkKeys(publicKey: Uint8Array, secretKey?: Uint8Array): void {
   ) {
     throw new UsageError("Cannot open the feed: the secret key belongs to another public key");
   }
+}
+
+function checkSize(size: number): void {
+  if (size <= MAX_BLOCK_BYTES) return;
+  throw new LocalProtocolError(
+    `Cannot append a block of ${size} bytes: at most ${MAX_BLOCK_BYTES} are fine`,
+  );
 }
 
 /** @throws {StorageError} If nodes of such a feed have no place in a file. */

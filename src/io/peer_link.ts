@@ -3,9 +3,9 @@
  * that writes what the outbox holds. It knows no protocol; `core/wire/session.ts` does.
  */
 import { LocalProtocolError, TroveError } from "../base/errors.ts";
-import type { Outgoing, Session } from "../core/wire/session.ts";
+import type { Outgoing, Received, Session } from "../core/wire/session.ts";
 import type { Input, PeerId, QuietEnd } from "../core/sync/inputs.ts";
-import type { Received } from "../core/wire/session.ts";
+import type { Message } from "../core/wire/messages.ts";
 import type { Sender } from "../csp/channel.ts";
 import { sessionStream } from "./session_stream.ts";
 
@@ -18,10 +18,16 @@ export type Inbound =
     peer: PeerId;
     messages: readonly Received[];
     partialBytes: number;
+    /** Call it when nothing uses the messages' bytes any more. */
+    release: () => void;
   };
 
-/** Bytes asked of the socket at once: a few blocks, so that a read is not mostly overhead. */
-const READ_BYTES = 256 * 1024;
+/** Bytes asked of the socket at once: as few as a slow peer needs, as many as a fast one fills. */
+const MIN_READ_BYTES = 64 * 1024;
+const MAX_READ_BYTES = 512 * 1024;
+
+/** Buffers for reading that are kept: one to fill while others are worked on. */
+const FREE_READ_BUFFERS = 2;
 
 /** Bytes gathered into one write. */
 const WRITE_BYTES = 256 * 1024;
@@ -34,6 +40,7 @@ export class PeerLink {
   readonly #conn: Deno.Conn;
   readonly #session: Session;
   readonly #inbound: Sender<Inbound>;
+  readonly #onEncoded: (message: Message) => void;
   readonly #outbox: { outgoing: Outgoing; bytes: number }[] = [];
   #wake: () => void = () => {};
   #ending = false;
@@ -41,12 +48,19 @@ export class PeerLink {
 
   constructor(
     peer: PeerId,
-    options: { conn: Deno.Conn; session: Session; inbound: Sender<Inbound> },
+    options: {
+      conn: Deno.Conn;
+      session: Session;
+      inbound: Sender<Inbound>;
+      /** Told of each message once its bytes are on their way: whatever it holds is free again. */
+      onEncoded: (message: Message) => void;
+    },
   ) {
     this.peer = peer;
     this.#conn = options.conn;
     this.#session = options.session;
     this.#inbound = options.inbound;
+    this.#onEncoded = options.onEncoded;
   }
 
   /** Run both tasks until the connection is gone, then say so in the inbound channel. */
@@ -93,13 +107,18 @@ export class PeerLink {
     const { peer } = this;
     let toldAt = 0;
     try {
-      const batches = socketStream(this.#conn).pipeThrough(sessionStream(this.#session));
-      for await (const { messages, partialBytes } of batches) {
+      const socket = new SocketReader(this.#conn);
+      const batches = socket.stream().pipeThrough(sessionStream(this.#session));
+      for await (const { messages, chunk, partialBytes } of batches) {
         const now = performance.now();
-        if (messages.length === 0 && now - toldAt < PARTIAL_NEWS_MS) continue;
+        if (messages.length === 0 && now - toldAt < PARTIAL_NEWS_MS) {
+          socket.release(chunk);
+          continue;
+        }
         toldAt = now;
+        const release = () => socket.release(chunk);
         // Waiting here is the back-pressure: the socket is not read, and TCP tells the remote.
-        await this.#inbound.send({ kind: "received", peer, messages, partialBytes });
+        await this.#inbound.send({ kind: "received", peer, messages, partialBytes, release });
       }
       return "closed";
     } catch (error) {
@@ -124,22 +143,50 @@ export class PeerLink {
       // The remote broke the protocol or left while we waited; the reader says so.
       if (this.#session.phase === "closed") return;
       let rest = this.#session.encode(batch.map(({ outgoing }) => outgoing));
+      for (const { outgoing } of batch) {
+        if (outgoing !== "keepalive") this.#onEncoded(outgoing.message);
+      }
       while (rest.length > 0) rest = rest.subarray(await this.#conn.write(rest));
       await this.#inbound.send({ kind: "flushed", peer, bytes });
     }
   }
 }
 
-/** The socket as a stream that reads only when asked, in large pieces. */
-function socketStream(conn: Deno.Conn): ReadableStream<Uint8Array> {
-  return new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      const piece = new Uint8Array(READ_BYTES);
-      const count = await conn.read(piece);
-      if (count === null) controller.close();
-      else controller.enqueue(piece.subarray(0, count));
-    },
-  }, { highWaterMark: 0 });
+/** The socket as a stream that reads only when asked, into buffers that are used again. */
+class SocketReader {
+  readonly #conn: Deno.Conn;
+  #size = MIN_READ_BYTES;
+  readonly #free: ArrayBuffer[] = [];
+
+  constructor(conn: Deno.Conn) {
+    this.#conn = conn;
+  }
+
+  stream(): ReadableStream<Uint8Array> {
+    return new ReadableStream<Uint8Array>({
+      pull: async (controller) => {
+        const piece = this.#take();
+        const count = await this.#conn.read(piece);
+        if (count === null) return controller.close();
+        if (count === piece.length && this.#size < MAX_READ_BYTES) this.#size *= 2;
+        controller.enqueue(piece.subarray(0, count));
+      },
+    }, { highWaterMark: 0 });
+  }
+
+  /** Nothing uses the bytes of this chunk any more. */
+  release(chunk: Uint8Array): void {
+    const buffer = chunk.buffer as ArrayBuffer;
+    // Those from before the size grew are let go.
+    if (buffer.byteLength !== this.#size || this.#free.length >= FREE_READ_BUFFERS) return;
+    this.#free.push(buffer);
+  }
+
+  #take(): Uint8Array {
+    let buffer = this.#free.pop();
+    if (buffer?.byteLength !== this.#size) buffer = new ArrayBuffer(this.#size);
+    return new Uint8Array(buffer);
+  }
 }
 
 function linkError(error: unknown): TroveError {

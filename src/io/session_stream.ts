@@ -6,8 +6,8 @@ import type { Received, Session } from "../core/wire/session.ts";
 export interface Batch {
   /** The messages it completed, often none. */
   readonly messages: readonly Received[];
-  /** How long it was. */
-  readonly bytes: number;
+  /** The chunk itself: values of the messages share memory with it. */
+  readonly chunk: Uint8Array;
   /** How many bytes of an unfinished frame have come, this chunk included. */
   readonly partialBytes: number;
 }
@@ -22,9 +22,8 @@ export interface Batch {
 export function sessionStream(session: Session): TransformStream<Uint8Array, Batch> {
   return new TransformStream({
     transform(chunk, controller) {
-      const bytes = chunk.length;
       const messages = session.receive(chunk);
-      controller.enqueue({ messages, bytes, partialBytes: session.partialBytes });
+      controller.enqueue({ messages, chunk, partialBytes: session.partialBytes });
     },
     flush() {
       const partialBytes = session.partialBytes;

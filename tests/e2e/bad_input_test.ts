@@ -21,7 +21,7 @@ const USAGE: ReadonlyMap<string, readonly string[]> = new Map([
   ["an unknown command", ["shear"]],
   ["an unknown option", ["share", ".", "--prot", "1"]],
   ["a port that is none", ["share", ".", "--port", "70000"]],
-  ["a peer without a port", ["clone", SOME_LINK, "copy", "--peer", "localhost"]],
+  ["a peer with a port that is none", ["clone", SOME_LINK, "copy", "--peer", "localhost:x"]],
   ["a duration that is none", ["clone", SOME_LINK, "copy", "--peer", NOBODY, "--timeout", "soon"]],
 ]);
 

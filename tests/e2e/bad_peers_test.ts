@@ -99,7 +99,7 @@ Deno.test("a frame that is too long after the handshake ends the link, not the p
     home: temp.folder("home-of-sharer"),
   });
   const args = () => cloneArguments(liar.link, copy, [liar.address], ["--timeout", "2s"]);
-  await assertFails(args, { temp, exitCode: 4, code: "incomplete" });
+  await assertFails(args, { temp, exitCode: 3, code: "no-peers" });
 });
 
 Deno.test("a clone comes from the one good peer among bad ones", async () => {

@@ -133,7 +133,7 @@ Deno.test("a second run of clone brings what the owner has added, changed and de
   assertSameTree(withoutModes(digestTree(copy)), withoutModes(digestTree(folder)));
 });
 
-Deno.test("clone prints for people how it went, and nothing with --quiet", async () => {
+Deno.test("clone prints for people how it went, and only the link with --quiet", async () => {
   using temp = tempFolder();
   const folder = someFolder(temp);
   await using sharer = await shareWithTrove(folder, { home: temp.folder("home") });
@@ -144,11 +144,13 @@ Deno.test("clone prints for people how it went, and nothing with --quiet", async
   };
   const said = await run("said", []);
   assert.equal(said.code, 0, said.stderr);
-  assert.match(said.stdout, new RegExp(`\\b${FILES.length} files\\b`));
+  assert.equal(said.stdout, `${sharer.link}\n`);
+  assert.match(said.stderr, new RegExp(`\\b${FILES.length} files\\b`));
   assert.ok(!(said.stdout + said.stderr).includes("\x1b"), "no colour codes with NO_COLOR");
   const quiet = await run("quiet", ["--quiet"]);
   assert.equal(quiet.code, 0, quiet.stderr);
-  assert.equal(quiet.stdout + quiet.stderr, "");
+  assert.equal(quiet.stdout, `${sharer.link}\n`);
+  assert.equal(quiet.stderr, "");
 });
 
 Deno.test("share prints the link for people and ends with 0 on Ctrl-C", async () => {
@@ -157,7 +159,7 @@ Deno.test("share prints the link for people and ends with 0 on Ctrl-C", async ()
   const args = ["share", folder, "--port", "0", "--host", "127.0.0.1", "--no-watch"];
   await using sharer = await trove(args, { home: temp.folder("home") });
   await sharer.says(/dat:\/\/[0-9a-f]{64}/);
-  await sharer.says(/127\.0\.0\.1:\d+/);
+  await sharer.says(/127\.0\.0\.1 port \d+/);
   sharer.signal("SIGINT");
   await sharer.ended(0);
 });

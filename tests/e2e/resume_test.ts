@@ -10,14 +10,15 @@ import { assertSameTree, digestTree, manyFiles, writeTree } from "../support/tre
 const KILLS = 20;
 const SEED = "resume 1";
 
-/** 256 content blocks in files of one block, of many, and of none. */
+/** Some 10 MB in files of one block, of many, and of none. */
 const FILES = [
   ...manyFiles(120, { seed: SEED, smallest: 1, largest: 20_000 }),
   { path: "folder-1/long.bin", size: 6_000_000 },
   { path: "other-long.bin", size: 3_000_001 },
   { path: "empty", size: 0 },
 ];
-const PACE_MS = 25;
+/** Bytes a second: a clone takes longer than all the runs that are killed. */
+const RATE = "1500000";
 
 /** The blocks of both feeds on disk, such as `content 17`. */
 function blocksOnDisk(folder: string): Set<string> {
@@ -44,7 +45,7 @@ Deno.test(`a clone killed ${KILLS} times goes on each time without a block fetch
   const random = new Random(SEED);
   await using sharer = await shareWithPeer(
     "share_folder",
-    [folder, "--trace", "--pace", String(PACE_MS)],
+    [folder, "--trace", "--rate", RATE],
     { home: temp.folder("home-of-sharer") },
   );
   const args = cloneArguments(sharer.link, copy, [sharer.address]);
@@ -92,7 +93,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
     writeTree(folder, FILES, signal);
     await using sharer = await shareWithPeer(
       "share_folder",
-      [folder, "--trace", "--pace", "10"],
+      [folder, "--trace", "--rate", RATE],
       { home: temp.folder("home-of-sharer") },
     );
     {

@@ -90,7 +90,7 @@ Deno.test("a clone goes on with the other peers when one of them goes away", asy
   await countContentBlocks(folder, home);
   const twin = temp.join("twin");
   await cp(folder, twin, { recursive: true, preserveTimestamps: true });
-  const options = ["--no-import", "--trace", "--pace", "5"];
+  const options = ["--no-import", "--trace", "--rate", "2000000"];
   await using first = await shareWithPeer("share_folder", [folder, ...options], { home });
   await using second = await shareWithPeer("share_folder", [twin, ...options], { home });
   const copy = temp.folder("copy");

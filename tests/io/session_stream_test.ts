@@ -22,8 +22,9 @@ Deno.test("sessionStream() gives one batch for each chunk, also when it complete
     bytes.slice(-2),
   ]);
   assert.deepEqual(
-    batches.map(({ messages, ...rest }) => ({
-      ...rest,
+    batches.map(({ messages, chunk, partialBytes }) => ({
+      bytes: chunk.length,
+      partialBytes,
       types: messages.map((m) => m.message.type),
     })),
     [

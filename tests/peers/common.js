@@ -11,10 +11,14 @@ import { EventEmitter } from "node:events";
 import { mkdirSync, readFileSync } from "node:fs";
 import net from "node:net";
 import process from "node:process";
+import { Transform } from "node:stream";
 import { parseArgs } from "node:util";
 
 // Several streams listen on one feed by design; the warning about it is noise.
 EventEmitter.defaultMaxListeners = 0;
+
+/** Pauses shorter than this are put together: timers are no finer. */
+const SHORTEST_PAUSE_MS = 5;
 
 /** The default export of a package by the name that package.json gives it. */
 export async function load(name) {
@@ -100,12 +104,30 @@ export async function importFolder(drive, dir) {
 }
 
 /** Join a socket and a replication stream. `onEnd` gets the error, or null after a clean end. */
-export async function replicate(socket, drive, options, onEnd) {
+export function replicate(socket, drive, options, onEnd) {
+  return replicateThrough([], socket, drive, options, onEnd);
+}
+
+/** The same, with what goes out passing through the streams of `filters`. */
+export async function replicateThrough(filters, socket, drive, options, onEnd) {
   const pump = await load("pump");
   const stream = drive.replicate(options);
   socket.setNoDelay(true);
-  pump(socket, stream, socket, (error) => onEnd(error ?? null));
+  pump(socket, stream, ...filters, socket, (error) => onEnd(error ?? null));
   return stream;
+}
+
+/** A stream that lets `rate` bytes a second through. */
+export function slowDown(rate) {
+  let debtMs = 0;
+  return new Transform({
+    transform(chunk, _encoding, callback) {
+      debtMs += 1000 * chunk.length / rate;
+      if (debtMs < SHORTEST_PAUSE_MS) return callback(null, chunk);
+      setTimeout(callback, debtMs, null, chunk);
+      debtMs = 0;
+    },
+  });
 }
 
 /** Serve on 127.0.0.1; gives the port. `onSocket` gets each connection. */

@@ -2,11 +2,11 @@
  * A real peer that imports a folder and serves it, or serves a clone as it is.
  *
  * share_folder.js DIR [--gen 6|7] [--port N] [--no-import] [--withhold FIRST-LAST] [--trace]
- *                     [--pace MS] [--fault wrong-block=N | oversized-frame]
+ *                     [--rate BYTES] [--fault wrong-block=N | oversized-frame]
  *
  * Says `listening` with the key once peers can connect, then `connected` and `disconnected`; with
- * `--trace` also `uploaded` for each block sent. `--pace` sends content blocks one at a time, with
- * a pause before each, so that a clone takes long enough to be interrupted.
+ * `--trace` also `uploaded` for each block sent. `--rate` sends so many bytes a second on each
+ * connection, so that a clone takes long enough to be interrupted.
  * `--withhold` claims not to have these content blocks, so that no cloner can be content with this
  * peer alone. The faults make it a peer that lies: one content block with a wrong byte, or a frame
  * of more than 8 MiB right after the handshake.
@@ -20,8 +20,9 @@ import {
   openFolder,
   peakRssBytes,
   readArguments,
-  replicate,
+  replicateThrough,
   say,
+  slowDown,
 } from "./common.js";
 
 /** Length prefix of a frame of 8 MiB and one byte. */
@@ -33,7 +34,7 @@ const { positionals: [dir], values } = readArguments({
   "no-import": { type: "boolean", default: false },
   withhold: { type: "string" },
   trace: { type: "boolean", default: false },
-  pace: { type: "string" },
+  rate: { type: "string" },
   fault: { type: "string" },
 });
 
@@ -46,16 +47,6 @@ function withhold(content, range) {
 /** Say which blocks go out. */
 function trace(feed, name) {
   feed.on("upload", (block) => say("uploaded", { feed: name, block }));
-}
-
-/** Read content blocks one after the other, `ms` milliseconds apart. */
-function pace(content, ms) {
-  const read = content._getBuffer;
-  let last = Promise.resolve();
-  content._getBuffer = function (block, callback) {
-    last = last.then(() => new Promise((resolve) => setTimeout(resolve, ms)));
-    last.then(() => read.call(content, block, callback));
-  };
 }
 
 /** Send block `wrong` with one bit flipped, and the proof of the true one. */
@@ -82,14 +73,14 @@ try {
     trace(drive.metadata, "metadata");
     trace(drive.content, "content");
   }
-  if (values.pace) pace(drive.content, Number(values.pace));
   if (values.fault?.startsWith("wrong-block=")) {
     corruptBlock(drive.content, Number(values.fault.slice("wrong-block=".length)));
   }
   const port = await listen(Number(values.port), async (socket) => {
     say("connected", { address: `${socket.remoteAddress}:${socket.remotePort}` });
     const options = { live: true, upload: true, download: false };
-    const stream = await replicate(socket, drive, options, (error) => {
+    const filters = values.rate ? [slowDown(Number(values.rate))] : [];
+    const stream = await replicateThrough(filters, socket, drive, options, (error) => {
       say("disconnected", { reason: error?.message ?? null });
     });
     if (values.fault === "oversized-frame") {

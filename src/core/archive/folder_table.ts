@@ -26,7 +26,7 @@ export interface TableItem {
   readonly folder: boolean;
 }
 
-/** A folder on the way to a path. Only the last one can be missing, or be a mere file. */
+/** A folder on the way to a path, unless there is none so far. */
 interface Step {
   readonly folder?: Folder;
   /** The entry of a file in the folder's place. */
@@ -146,7 +146,7 @@ export class FolderTable {
     // The deepest folder that stays: one with any other child. A list never names a child with
     // nothing live below it, so this entry stands in for that folder in the lists above.
     let deepest = names.length;
-    while (deepest > 0 && !hasOthers(steps[deepest], keyOf(names, deepest))) deepest--;
+    while (deepest > 0 && !steps[deepest].folder?.hasOthers(keyOf(names, deepest))) deepest--;
     const lists = steps.slice(0, deepest + 1).map((step, k) => listWithout(step, keyOf(names, k)));
     for (const list of lists.slice(0, -1)) list.push(seq);
     const block = encodeBlock({ path: joinPath(names), lists, seq });
@@ -181,10 +181,6 @@ function keyOf(names: readonly string[], k: number): ChildName {
 function listWithout({ folder, file }: Step, name: ChildName): number[] {
   if (folder !== undefined) return folder.listWithout(name);
   return file === undefined || name === null ? [] : [file];
-}
-
-function hasOthers({ folder, file }: Step, name: ChildName): boolean {
-  return folder === undefined ? file !== undefined && name !== null : folder.hasOthers(name);
 }
 
 function encodeBlock(

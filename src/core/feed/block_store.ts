@@ -19,6 +19,9 @@ export interface BlockStore {
   /** The bytes of a block, or undefined if they cannot be read in full. Not yet verified. */
   read(span: BlockSpan): Uint8Array | undefined;
 
+  /** Nobody uses bytes that `read` gave any more, so they may be read into again. */
+  recycle?(bytes: Uint8Array): void;
+
   /**
    * Take verified bytes; they may wait in memory until `flush`. Answers where they will lie:
    * `final` is the place where every Dat program looks for them, `staged` is a private one.

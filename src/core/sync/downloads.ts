@@ -7,7 +7,7 @@ import { verifyData } from "../feed/verify.ts";
 import { decodeHaveRuns } from "../wire/have_bitfield.ts";
 import type { Data, Have, Unhave } from "../wire/messages.ts";
 import type { FeedState } from "./feed_state.ts";
-import { MAX_REQUESTS, MAX_WANTS, WANT_BLOCKS } from "./limits.ts";
+import { MAX_REQUESTS, MAX_WANTS, REQUEST_BATCH, WANT_BLOCKS } from "./limits.ts";
 import type { FeedLink, PeerState } from "./peer_state.ts";
 import type { SyncState } from "./state.ts";
 
@@ -28,7 +28,7 @@ export function downloadFromAll(state: SyncState, feed: FeedState): void {
 }
 
 function askWhatItHas(state: SyncState, peer: PeerState, link: FeedLink, feed: FeedState): void {
-  if (link.compatible) return;
+  if (link.compatible || link.unansweredWants >= MAX_WANTS) return;
   const told = state.told(feed);
   const end = Math.min(told, feed.wantedEnd(told));
   // The first region is always asked for: its answer also tells the length.
@@ -42,7 +42,7 @@ function askWhatItHas(state: SyncState, peer: PeerState, link: FeedLink, feed: F
 function askForBlocks(state: SyncState, peer: PeerState, link: FeedLink, feed: FeedState): void {
   let free = MAX_REQUESTS;
   for (const other of peer.links.values()) free -= other.inFlight.size;
-  if (free <= 0) return;
+  if (free < REQUEST_BATCH) return;
   const told = feed.follows ? state.told(feed) : 0;
   for (; free > 0 && peer.phase === "open"; free--) {
     const block = feed.nextFor(link.remote, told);

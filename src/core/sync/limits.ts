@@ -1,7 +1,10 @@
 /** Every number that bounds or paces the synchronizer, with its reason. Times in milliseconds. */
 
-/** Blocks asked of one peer and not answered yet. 32 of 64 KiB keep 2 MiB on the way. */
-export const MAX_REQUESTS = 32;
+/** Blocks asked of one peer and not answered yet. 64 of 64 KiB keep 4 MiB on the way. */
+export const MAX_REQUESTS = 64;
+
+/** Requests go out when so many are free at once: a write each would cost more than the answer. */
+export const REQUEST_BATCH = 16;
 
 /** Blocks per Want. Source: hypercore 6.26 and 7.7 send nothing else, and count answers by it. */
 export const WANT_BLOCKS = 1024 * 1024;

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
-import { fromHex } from "../../../src/base/bytes.ts";
 import { IncompleteError } from "../../../src/base/errors.ts";
 import { ArchiveError } from "../../../src/core/archive/archive_error.ts";
 import { encodeChildren } from "../../../src/core/archive/children.ts";
@@ -260,13 +259,16 @@ Deno.test("a name with a million components is walked in time proportional to it
 });
 
 Deno.test("an entry listed where its name does not belong is passed over", () => {
-  const paths = [fromHex("010000"), fromHex("01000000"), encodeChildren([[2, 3], [1, 3], [3]], 3)];
-  const entries = ["/x", "/b/y", "/a/c"].map((path, i): Entry => ({
+  // Entry 3 has /x/z and /w among the children of /a.
+  const lists = [[[1], [1], [1]], [[2], [2]], [[2, 3], [1, 2, 3], [3]]];
+  const entries = ["/x/z", "/w", "/a/c"].map((path, i): Entry => ({
     seq: i + 1,
     path,
     stat: statOf(i + 1),
-    paths: paths[i],
+    paths: encodeChildren(lists[i], i + 1),
   }));
-  const files = [...runItems(walkFiles(3), (seq) => entries[seq - 1])];
-  assert.deepEqual(files.map((file) => file.path), ["/a/c", "/b/y"]);
+  const load = (seq: number) => entries[seq - 1];
+  const files = [...runItems(walkFiles(3), load)];
+  assert.deepEqual(files.map((file) => file.path), ["/a/c", "/w"]);
+  assert.deepEqual(namesIn(3, "/a", load), ["c"]);
 });
