@@ -1,4 +1,5 @@
 /** One measurement: share a folder in one process, clone it in another, look at both. */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Process, type ProcessOptions, trove } from "../tests/support/processes.ts";
 import { cloneArguments } from "../tests/support/sharing.ts";
@@ -140,6 +141,11 @@ export async function measure(
   };
 }
 
+/** Removes a folder if it is there: what failed may not have come as far as making it. */
 function removedAtTheEnd(path: string): Disposable {
-  return { [Symbol.dispose]: () => Deno.removeSync(path, { recursive: true }) };
+  return {
+    [Symbol.dispose]() {
+      if (existsSync(path)) Deno.removeSync(path, { recursive: true });
+    },
+  };
 }

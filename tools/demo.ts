@@ -30,6 +30,10 @@ function amount(bytes: number): string {
   return `${bytes} bytes`;
 }
 
+function count(files: number): string {
+  return files === 1 ? "1 file" : `${files} files`;
+}
+
 /** The folder to share, and where its secret key belongs. */
 function prepareFolder(argument: string | undefined, temp: TempFolder) {
   const throwaway = temp.folder("home-of-sharer");
@@ -69,7 +73,10 @@ async function watchClone(cloner: Process): Promise<Exit> {
       drawProgress(line.bytes, line.bytes, line.seconds > 0 ? line.bytes / line.seconds : 0);
       if (Deno.stdout.isTerminal()) console.log();
       const rate = amount(line.bytes / line.seconds);
-      tell("cloned", `${line.files} files, ${amount(line.bytes)} in ${line.seconds} s (${rate}/s)`);
+      tell(
+        "cloned",
+        `${count(line.files)}, ${amount(line.bytes)} in ${line.seconds} s (${rate}/s)`,
+      );
       tell("verified", "every block, against the archive's public key");
     }
   }
@@ -91,9 +98,9 @@ function compare(folder: string, copy: string): boolean {
   const leftOut = shared.size - expected.size;
   const lines = differences(cloned, expected);
   for (const line of lines) tell("DIFFERS", line);
-  const besides = leftOut > 0 ? ` (${leftOut} hidden or ignored ones are not shared)` : "";
+  const besides = leftOut > 0 ? ` (${leftOut} hidden or ignored besides, not shared)` : "";
   if (lines.length === 0) {
-    tell("compared", `${cloned.size} files: the two trees are equal${besides}`);
+    tell("compared", `${count(cloned.size)}: the two trees are equal${besides}`);
   }
   return lines.length === 0;
 }
@@ -112,7 +119,7 @@ async function demo(argument: string | undefined, temp: TempFolder, stop: AbortS
   const { link } = await sharer.event("archive");
   tell("link", link);
   const { put, same, bytes, seconds } = await sharer.event("imported", { deadlineMs: 3_600_000 });
-  tell("imported", `${put + same} files, ${amount(bytes)} read in ${seconds} s`);
+  tell("imported", `${count(put + same)}, ${amount(bytes)} read in ${seconds} s`);
   const { host, port } = await sharer.event("listening");
   tell("serving", `${host}:${port}`);
 

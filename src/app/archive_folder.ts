@@ -4,8 +4,10 @@
  */
 import { dirname, join } from "node:path";
 import { toHex } from "../base/bytes.ts";
-import { StorageError, UsageError } from "../base/errors.ts";
+import { UsageError } from "../base/errors.ts";
 import type { World } from "../base/world.ts";
+import { lookAt } from "../io/folder.ts";
+import { storageError } from "../io/handle_cache.ts";
 
 /** Bytes of a SLEEP file that holds nothing but its header. */
 const HEADER_BYTES = 32;
@@ -52,15 +54,24 @@ export type FolderKind = "missing" | "empty" | "plain" | "archive";
  * @throws {StorageError} If it cannot be read.
  */
 export function inspectFolder(dir: string): FolderKind {
-  const entries = readFolder(dir);
+  const entries = readFolder(dir, "name a folder");
   if (entries === undefined) return "missing";
-  const inside = readFolder(join(dir, ".dat")) ?? [];
-  if (inside.some((name) => name === "metadata.key")) return "archive";
   const { dat } = archivePaths(dir);
+  const inside = readFolder(dat, "an archive needs a folder of that name: move the file away") ??
+    [];
+  if (inside.includes("metadata.key")) return "archive";
+  // Its files would be taken for files to share, a secret key among them.
+  if (entries.includes("metadata.key") && entries.includes("metadata.tree")) {
+    throw new UsageError(`Cannot use "${dir}": the files of an archive lie in it without a .dat`, {
+      hint: "move all metadata.* and content.* files into a folder .dat in it",
+    });
+  }
   // Files with no more than a header are what a crash leaves behind before there is a key, and our
   // own extra files say nothing about the archive.
   const telling = inside.filter((name) => {
-    return !name.startsWith("trove.") && Deno.lstatSync(join(dat, name)).size > HEADER_BYTES;
+    if (name.startsWith("trove.")) return false;
+    const info = lookAt(join(dat, name));
+    return info !== undefined && (info.isDirectory || info.size > HEADER_BYTES);
   });
   if (telling.length > 0) {
     throw new UsageError(
@@ -73,19 +84,16 @@ export function inspectFolder(dir: string): FolderKind {
   return entries.some((name) => name !== ".dat") ? "plain" : "empty";
 }
 
-/** Names in a folder, or undefined if there is none. */
-function readFolder(dir: string): string[] | undefined {
+/** Names in a folder, or undefined if there is none. `hint` is for when it is a file. */
+function readFolder(dir: string, hint: string): string[] | undefined {
   try {
     return [...Deno.readDirSync(dir)].map((entry) => entry.name);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     if (error instanceof Deno.errors.NotADirectory || isFile(dir)) {
-      throw new UsageError(`Cannot use "${dir}": it is a file`, { hint: "name a folder" });
+      throw new UsageError(`Cannot use "${dir}": it is a file`, { hint });
     }
-    throw new StorageError(`Cannot read the folder "${dir}"`, {
-      cause: error,
-      hint: "check that it exists and that you may read it",
-    });
+    throw storageError(`Cannot read the folder "${dir}"`, error);
   }
 }
 
@@ -120,7 +128,7 @@ export function readSmallFile(path: string): Uint8Array | undefined {
     return Deno.readFileSync(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
-    throw new StorageError(`Cannot read "${path}"`, { cause: error });
+    throw storageError(`Cannot read "${path}"`, error);
   }
 }
 
@@ -149,7 +157,7 @@ export function writeSmallFile(
     Deno.renameSync(temporary, path);
     syncFolder(dirname(path));
   } catch (error) {
-    throw new StorageError(`Cannot write "${path}"`, { cause: error });
+    throw storageError(`Cannot write "${path}"`, error);
   }
 }
 

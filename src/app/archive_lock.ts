@@ -4,8 +4,9 @@
  * a small file beside it says who holds it. Source: spec of the dat directory, section 6.
  */
 import { fromUtf8, toUtf8 } from "../base/bytes.ts";
-import { LockedError, StorageError } from "../base/errors.ts";
+import { LockedError } from "../base/errors.ts";
 import type { World } from "../base/world.ts";
+import { storageError } from "../io/handle_cache.ts";
 import type { ArchivePaths } from "./archive_folder.ts";
 
 /** @throws {LockedError} If another process has the archive open for writing. */
@@ -15,7 +16,7 @@ export function lockArchive(paths: ArchivePaths, world: World): Disposable {
   try {
     file = Deno.openSync(path, { read: true, write: true, create: true });
   } catch (error) {
-    throw new StorageError(`Cannot open "${path}" for writing`, { cause: error });
+    throw storageError(`Cannot open "${path}" for writing`, error);
   }
   if (!file.tryLockSync(true)) {
     file.close();
@@ -28,7 +29,7 @@ export function lockArchive(paths: ArchivePaths, world: World): Disposable {
     Deno.writeFileSync(paths.lock, toUtf8(`${world.pid} ${since}\n`));
   } catch (error) {
     file.close();
-    throw new StorageError(`Cannot write "${paths.lock}"`, { cause: error });
+    throw storageError(`Cannot write "${paths.lock}"`, error);
   }
   return {
     [Symbol.dispose]() {
@@ -44,10 +45,11 @@ export function lockArchive(paths: ArchivePaths, world: World): Disposable {
   };
 }
 
+/** As the file says; it may be missing or half written at the moment. */
 function holder(paths: ArchivePaths): string {
   try {
-    const [pid, since] = fromUtf8(Deno.readFileSync(paths.lock)).trim().split(" ");
-    return `process ${pid} (since ${since})`;
+    const note = /^(\d+) (\S+)\n$/.exec(fromUtf8(Deno.readFileSync(paths.lock)));
+    return note === null ? "another process" : `process ${note[1]} (since ${note[2]})`;
   } catch {
     return "another process";
   }

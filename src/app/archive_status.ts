@@ -9,6 +9,8 @@ import { type Archive, openArchive } from "./open_archive.ts";
 
 export interface ArchiveStatus {
   readonly link: string;
+  /** Something the user should hear about the archive, if anything. */
+  readonly warning?: string;
   readonly version: number;
   /** Live files and their bytes; undefined while the metadata is not complete. */
   readonly files?: number;
@@ -22,8 +24,9 @@ export interface ArchiveStatus {
 /** @throws {NotFoundError} If there is no archive. */
 export function readStatus(dir: string, world: World): ArchiveStatus {
   using archive = openArchive(dir, { world, access: "read" });
-  const { link, version, metadata, content } = archive;
-  const live = countLive(archive);
+  const { link, warning, version, metadata, content } = archive;
+  // Of an archive without any metadata nothing is known, whereas one with entry 0 alone is empty.
+  const live = metadata.length === 0 ? undefined : countLive(archive);
   let blocks = metadata.countHeld(0, metadata.length);
   let blocksTotal = metadata.length;
   for (const { start, end } of live?.ranges ?? []) {
@@ -31,7 +34,7 @@ export function readStatus(dir: string, world: World): ArchiveStatus {
     blocksTotal += end - start;
   }
   const { files, bytes } = live ?? {};
-  return { link, version, files, bytes, writable: archive.owned, blocks, blocksTotal };
+  return { link, warning, version, files, bytes, writable: archive.owned, blocks, blocksTotal };
 }
 
 function countLive(archive: Archive) {

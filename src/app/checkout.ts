@@ -5,21 +5,23 @@
  *
  * Source: spec of the drive, sections 8 and 10.
  */
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type Range, RangeSet } from "../base/ranges.ts";
 import { readUint64BE, writeUint64BE } from "../base/bytes.ts";
-import { TroveError, UsageError } from "../base/errors.ts";
+import { StorageError, TroveError, UsageError } from "../base/errors.ts";
 import { findClashes } from "../core/archive/clashes.ts";
-import { changedFiles } from "../core/archive/diff_versions.ts";
+import { type Change, changedFiles } from "../core/archive/diff_versions.ts";
 import { kindOfMode, type Stat } from "../core/archive/entry.ts";
 import { readHistory } from "../core/archive/lookup.ts";
 import { safePath } from "../core/archive/safe_path.ts";
 import { runItems } from "../core/archive/steps.ts";
 import { walkFiles } from "../core/archive/walk.ts";
 import { type ContentFile, dress } from "../io/content_files.ts";
+import type { FeedStore } from "../io/feed_store.ts";
 import { fileMatches } from "../io/file_blocks.ts";
-import { ensureFolder, lookAt, pruneEmptyFolders } from "../io/folder.ts";
+import { ensureFolder, lookAt, pruneEmptyFolders, removeEmptyFolders } from "../io/folder.ts";
 import { storageError } from "../io/handle_cache.ts";
+import { nextTurn } from "../io/pause.ts";
 import { readSmallFile, writeSmallFile } from "./archive_folder.ts";
 import type { Emit } from "./events.ts";
 import type { Archive } from "./open_archive.ts";
@@ -48,19 +50,37 @@ export interface CheckoutPlan {
 /** How many names a message lists before it only counts. */
 const NAMED_CLASHES = 5;
 
+/** Other work gets its turn after so many bytes were hashed. */
+const TURN_BYTES = 4 * 1024 * 1024;
+
+export interface CheckoutOptions {
+  readonly emit: Emit;
+  /** Aborted with the reason to throw. Nothing is removed after that. */
+  readonly signal?: AbortSignal;
+}
+
 /**
  * Work out what a version needs, remove what it no longer has, and tell the content's working files
  * where its blocks belong.
  *
  * @throws {UsageError} If files that are not the archive's own are in the way. Nothing was changed.
  */
-export async function planCheckout(archive: Archive, emit: Emit): Promise<CheckoutPlan> {
+export async function planCheckout(
+  archive: Archive,
+  { emit, signal }: CheckoutOptions,
+): Promise<CheckoutPlan> {
   const { version } = archive;
   const live = readLive(archive, emit);
   const plan: CheckoutPlan = { version, ...live };
-  const history = new PathHistory(archive);
-  await checkWay(archive, plan, history);
-  await removeGone(archive, plan, history);
+  const history = new PathHistory(archive, { version, signal });
+  const inTheWay = await checkWay(archive, plan, history);
+  const gone = await findGone(archive, plan, history);
+  signal?.throwIfAborted();
+  for (const target of [...inTheWay, ...gone]) removeFile(archive.paths.dir, target);
+  for (const { target } of [...plan.files, ...plan.emptyFiles]) {
+    if (lookAt(target)?.isDirectory) removeEmptyFolders(target);
+  }
+  forgetGone(archive, plan, history.applied);
   const content = archive.openContent();
   dropLostBlocks(archive, plan, emit);
   archive.contentFiles!.setFiles(plan.files, content);
@@ -69,14 +89,11 @@ export async function planCheckout(archive: Archive, emit: Emit): Promise<Checko
   return plan;
 }
 
-/** The rest of a version once all its blocks are here: empty files, folders, and the note of it. */
+/** The rest of a version once all its blocks are here: empty files and folders. */
 export function finishCheckout(archive: Archive, plan: CheckoutPlan): void {
-  const { dir, latest, staging } = archive.paths;
-  for (const folder of plan.folders) ensureFolder(dir, join(folder.target, "."));
+  const { dir, staging } = archive.paths;
+  for (const folder of plan.folders) ensureFolder(dir, join(folder.target, "anything"));
   for (const file of plan.emptyFiles) makeEmptyFile(dir, file);
-  const version = new Uint8Array(8);
-  writeUint64BE(version, 0, plan.version);
-  writeSmallFile(latest, version, { mode: 0o644 });
   try {
     Deno.removeSync(staging, { recursive: true });
   } catch (error) {
@@ -100,14 +117,22 @@ function readLive(archive: Archive, emit: Emit): Omit<CheckoutPlan, "version"> {
     const kind = kindOfMode(stat.mode);
     if (safe.kind === "refused") refuse(path, `the path ${safe.reason}`);
     else if (kind === "other") refuse(path, "it is neither a file nor a folder");
-    else {
+    else if (kind === "file" && stat.blocks === 0 && stat.size > 0) {
+      refuse(path, `it has ${stat.size} bytes and no blocks`);
+    } else {
       const file = { path, target: join(archive.paths.dir, ...safe.components), ...stat };
       if (kind === "directory") folders.push(file);
       else files.push(file);
     }
   }
-  const { kept, clashes } = findClashes(files, { foldNames: foldsNames() });
-  for (const { file, with: other } of clashes) refuse(file.path, `"${other}" is in its way`);
+  // A folder made on purpose is as good as a file in it. It gives way: it has nothing to lose.
+  const insides = folders.map((folder) => ({ ...folder, path: `${folder.path}/`, folder }));
+  const all: (PlannedFile & { folder?: PlannedFile })[] = [...files, ...insides];
+  const { kept: fitted, clashes } = findClashes(all, { foldNames: foldsNames() });
+  for (const { file, with: other } of clashes) {
+    refuse(file.folder?.path ?? file.path, `"${other}" is in its way`);
+  }
+  const kept = fitted.filter((file) => file.folder === undefined);
   const fitting = dropOverlaps(kept.filter((file) => file.blocks > 0), refuse);
   const ranges = new RangeSet();
   let bytes = 0;
@@ -118,7 +143,7 @@ function readLive(archive: Archive, emit: Emit): Omit<CheckoutPlan, "version"> {
   return {
     files: fitting,
     emptyFiles: kept.filter((file) => file.blocks === 0),
-    folders,
+    folders: fitted.flatMap((file) => file.folder ?? []),
     refused,
     ranges: [...ranges],
     bytes,
@@ -150,20 +175,25 @@ function dropOverlaps(
   return kept;
 }
 
-/** What the archive put at a path at any time since the version that is on disk. */
+/** What the archive put at a path at any time up to the version. */
 class PathHistory {
   readonly #archive: Archive;
+  readonly #version: number;
+  readonly #signal: AbortSignal | undefined;
   #puts: Map<string, Stat[]> | undefined;
+  #hashedBytes = 0;
 
-  constructor(archive: Archive) {
+  constructor(archive: Archive, options: { version: number; signal?: AbortSignal }) {
     this.#archive = archive;
+    this.#version = options.version;
+    this.#signal = options.signal;
   }
 
-  /** The version whose files are on disk, as far as they were finished. */
+  /** The version whose removals have been applied. */
   get applied(): number {
     const bytes = readSmallFile(this.#archive.paths.latest);
     const applied = bytes?.length === 8 ? readUint64BE(bytes, 0) : 0;
-    return Math.min(applied, this.#archive.version);
+    return Math.min(applied, this.#version);
   }
 
   /** Whether the file on disk is one that the archive put there, unchanged since. */
@@ -177,7 +207,8 @@ class PathHistory {
     const { content } = this.#archive;
     for (const { size, blocks, offset } of fitting) {
       const leaf = (n: number) => content?.node(2 * (offset + n));
-      if (await fileMatches(target, { size, blocks, leaf })) return true;
+      const onBytes = (bytes: number) => this.#takeTurn(bytes);
+      if (await fileMatches(target, { size, blocks, leaf }, onBytes)) return true;
     }
     return false;
   }
@@ -186,7 +217,7 @@ class PathHistory {
     if (this.#puts === undefined) {
       this.#puts = new Map();
       // From the beginning: a run that was killed may have put files of any version in between.
-      for (const item of runItems(readHistory(1, this.#archive.version), this.#archive.entry)) {
+      for (const item of runItems(readHistory(1, this.#version), this.#archive.entry)) {
         if (item.stat === undefined) continue;
         const stats = this.#puts.get(item.path);
         if (stats === undefined) this.#puts.set(item.path, [item.stat]);
@@ -195,117 +226,177 @@ class PathHistory {
     }
     return this.#puts.get(path) ?? [];
   }
+
+  async #takeTurn(bytes: number): Promise<void> {
+    const turns = Math.floor(this.#hashedBytes / TURN_BYTES);
+    this.#hashedBytes += bytes;
+    if (Math.floor(this.#hashedBytes / TURN_BYTES) > turns) await nextTurn();
+    this.#signal?.throwIfAborted();
+  }
 }
 
-/** Refuse to go on where somebody else's files would be overwritten. */
+/**
+ * Refuse to go on where somebody else's files would be overwritten. Answers the files of our own
+ * that have to go because a folder takes their place, or a file that of their folder.
+ */
 async function checkWay(
   archive: Archive,
   plan: CheckoutPlan,
   history: PathHistory,
-): Promise<void> {
-  const inTheWay: string[] = [];
-  const { content } = archive;
-  const clash = (path: string) => inTheWay.push(path.slice(1));
-  const links = new Map<string, boolean>();
-  for (const file of [...plan.files, ...plan.emptyFiles]) {
-    if (crossesLink(archive.paths.dir, file.path, links)) {
-      clash(file.path);
+): Promise<Set<string>> {
+  const { content, paths: { dir } } = archive;
+  const files = [...plan.files, ...plan.emptyFiles];
+  const live = new Set(files.map((file) => file.target));
+  const ours = new Set<string>();
+  const foreign = new Set<string>();
+  const clash = (target: string) => foreign.add(pathOf(dir, target).slice(1));
+  /** A file that the version has not: may it be removed? */
+  const mayGo = async (target: string) => {
+    if (ours.has(target)) return true;
+    if (live.has(target) || !await history.isOurs(pathOf(dir, target), target)) return false;
+    ours.add(target);
+    return true;
+  };
+  const mayGoWithAll = async (folder: string): Promise<boolean> => {
+    for (const entry of entriesOf(folder)) {
+      const target = join(folder, entry.name);
+      if (!await (entry.isDirectory ? mayGoWithAll(target) : mayGo(target))) return false;
+    }
+    return true;
+  };
+  const parents = new Map<string, string | undefined>();
+  for (const file of files) {
+    const obstacle = obstacleAbove(dir, file.target, parents);
+    if (obstacle !== undefined) {
+      if (!await mayGo(obstacle)) clash(obstacle);
       continue;
     }
     const info = lookAt(file.target);
     if (info === undefined) continue;
-    const held = file.blocks > 0 && content !== undefined && content.hasFinal(file.offset);
-    if (info.isFile && (held || await history.isOurs(file.path, file.target))) continue;
+    if (info.isFile && content !== undefined && firstFinal(content, file) !== -1) continue;
+    if (info.isFile && await history.isOurs(file.path, file.target)) continue;
     if (info.isFile && info.size === 0 && file.size === 0) continue;
-    // A folder of the archive's own files becomes a file: they are removed first.
-    if (info.isDirectory && await holdsOnlyGone(archive, file.target, plan, history)) continue;
-    clash(file.path);
+    if (info.isDirectory && await mayGoWithAll(file.target)) continue;
+    clash(file.target);
   }
-  if (inTheWay.length === 0) return;
-  const named = inTheWay.slice(0, NAMED_CLASHES).map((path) => `"${path}"`).join(", ");
-  const rest = inTheWay.length - NAMED_CLASHES;
+  for (const folder of plan.folders) {
+    const obstacle = obstacleAbove(dir, join(folder.target, "anything"), parents);
+    if (obstacle !== undefined && !await mayGo(obstacle)) clash(obstacle);
+  }
+  if (foreign.size === 0) return ours;
+  const named = [...foreign].slice(0, NAMED_CLASHES).map((path) => `"${path}"`).join(", ");
+  const rest = foreign.size - NAMED_CLASHES;
   throw new UsageError(
-    `Cannot write into "${archive.paths.dir}": ${named}${rest > 0 ? ` and ${rest} more` : ""} ` +
-      `would be overwritten and ${inTheWay.length === 1 ? "is" : "are"} not from this archive`,
+    `Cannot write into "${dir}": ${named}${rest > 0 ? ` and ${rest} more` : ""} ` +
+      `${foreign.size === 1 ? "is" : "are"} in the way and not from this archive`,
     { hint: "move them away or choose another folder; nothing was changed" },
   );
 }
 
-/** Whether a folder on the way to a path is a symbolic link. */
-function crossesLink(dir: string, path: string, known: Map<string, boolean>): boolean {
-  const names = path.slice(1).split("/").slice(0, -1);
-  let folder = dir;
-  for (const name of names) {
-    folder = join(folder, name);
-    let isLink = known.get(folder);
-    if (isLink === undefined) known.set(folder, isLink = lookAt(folder)?.isSymlink ?? false);
-    if (isLink) return true;
+function entriesOf(folder: string): Deno.DirEntry[] {
+  try {
+    return [...Deno.readDirSync(folder)];
+  } catch (error) {
+    throw storageError(`Cannot read the folder "${folder}"`, error);
   }
-  return false;
 }
 
-/** Whether every file below a folder is one of ours that the version no longer has. */
-async function holdsOnlyGone(
+/** The path in the archive of a place below its folder. */
+function pathOf(dir: string, target: string): string {
+  return target.slice(dir.length).replaceAll("\\", "/");
+}
+
+/** What stands where a folder on the way to `target` has to be: a symbolic link, or a file. */
+function obstacleAbove(
+  dir: string,
+  target: string,
+  known: Map<string, string | undefined>,
+): string | undefined {
+  const folder = dirname(target);
+  if (folder.length <= dir.length) return undefined;
+  // Neighbours share their folder: most calls end here.
+  if (known.has(folder)) return known.get(folder);
+  let obstacle = obstacleAbove(dir, folder, known);
+  if (obstacle === undefined) {
+    const info = lookAt(folder);
+    if (info !== undefined && !info.isDirectory) obstacle = folder;
+  }
+  known.set(folder, obstacle);
+  return obstacle;
+}
+
+/** The first block of a file that lies under its own name, or -1. */
+function firstFinal(content: FeedStore, { offset, blocks }: ContentFile): number {
+  const end = offset + blocks;
+  let block = content.nextHeld(offset, end);
+  while (block !== -1 && !content.hasFinal(block)) block = content.nextHeld(block + 1, end);
+  return block;
+}
+
+/** The files that the archive had and the version has not, as far as they are on disk unchanged. */
+async function findGone(
   archive: Archive,
-  folder: string,
   plan: CheckoutPlan,
   history: PathHistory,
-): Promise<boolean> {
+): Promise<string[]> {
+  const { dir } = archive.paths;
+  const found: string[] = [];
+  // One that is replaced stays until the new one is complete.
   const live = new Set([...plan.files, ...plan.emptyFiles].map((file) => file.target));
-  for (const entry of Deno.readDirSync(folder)) {
-    const target = join(folder, entry.name);
-    if (entry.isDirectory) {
-      if (!await holdsOnlyGone(archive, target, plan, history)) return false;
-    } else {
-      const path = target.slice(archive.paths.dir.length).replaceAll("\\", "/");
-      if (live.has(target) || !await history.isOurs(path, target)) return false;
-    }
+  const parents = new Map<string, string | undefined>();
+  for (const { type, path } of changesSince(archive, plan, history.applied)) {
+    const safe = safePath(path, { windows: Deno.build.os === "windows" });
+    if (type !== "del" || safe.kind === "refused") continue;
+    const target = join(dir, ...safe.components);
+    if (live.has(target) || obstacleAbove(dir, target, parents) !== undefined) continue;
+    if (await history.isOurs(path, target)) found.push(target);
   }
-  return true;
+  return found;
 }
 
-/** Remove the files that the archive had and the version has not, and give up their blocks. */
-async function removeGone(
-  archive: Archive,
-  plan: CheckoutPlan,
-  history: PathHistory,
-): Promise<void> {
-  const { applied } = history;
-  if (applied === 0) return;
+/** Give up the blocks of what the version has no longer, and note that its removals are done. */
+function forgetGone(archive: Archive, plan: CheckoutPlan, applied: number): void {
+  if (applied === plan.version) return;
   const content = archive.openContent();
   const live = new RangeSet(plan.ranges);
-  const targets = new Set([...plan.files, ...plan.emptyFiles].map((file) => file.target));
-  for (const change of runItems(changedFiles(applied, plan.version), archive.entry)) {
-    if (change.type !== "del") continue;
-    const { path, stat } = change;
-    const safe = safePath(path, { windows: Deno.build.os === "windows" });
-    if (safe.kind === "refused") continue;
-    const target = join(archive.paths.dir, ...safe.components);
-    // One that is replaced stays until the new one is complete.
-    if (!targets.has(target) && await history.isOurs(path, target)) {
-      try {
-        Deno.removeSync(target);
-      } catch (error) {
-        throw storageError(`Cannot remove "${target}"`, error);
-      }
-      pruneEmptyFolders(archive.paths.dir, target);
-    }
+  for (const { type, stat } of changesSince(archive, plan, applied)) {
+    if (type !== "del") continue;
     const gone = new RangeSet([{ start: stat.offset, end: stat.offset + stat.blocks }]);
     for (const { start, end } of live) gone.remove(start, end);
     for (const range of gone) content.clear(range);
   }
   content.commit();
+  const version = new Uint8Array(8);
+  writeUint64BE(version, 0, plan.version);
+  writeSmallFile(archive.paths.latest, version, { mode: 0o644 });
+}
+
+function changesSince(archive: Archive, plan: CheckoutPlan, applied: number): Iterable<Change> {
+  if (applied === 0) return []; // nothing was there to be removed
+  return runItems(changedFiles(applied, plan.version), archive.entry);
+}
+
+function removeFile(dir: string, target: string): void {
+  try {
+    Deno.removeSync(target);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return;
+    throw storageError(`Cannot remove "${target}"`, error);
+  }
+  pruneEmptyFolders(dir, target);
 }
 
 /** Files that the user removed are fetched again; files that the user changed are left alone. */
 function dropLostBlocks(archive: Archive, plan: CheckoutPlan, emit: Emit): void {
   const content = archive.openContent();
   const files = archive.contentFiles!;
-  for (const { target, path, offset, blocks, size } of plan.files) {
+  for (const file of plan.files) {
+    const { target, path, offset, blocks, size } = file;
     const range = { start: offset, end: offset + blocks };
     const held = content.nextHeld(range.start, range.end);
     if (held === -1) continue;
-    const staged = content.hasStaged(held);
+    const staged = firstFinal(content, file) === -1;
+    if (!staged) dropStaged(content, range);
     const info = lookAt(staged ? files.stagingPath(offset) : target);
     const named = staged ? lookAt(target) : info;
     const complete = content.nextMissing(range.start, range.end) === -1;
@@ -319,18 +410,34 @@ function dropLostBlocks(archive: Archive, plan: CheckoutPlan, emit: Emit): void 
   content.commit();
 }
 
+/** Another program went on under the file's own name: it is finished there, as that program would. */
+function dropStaged(content: FeedStore, { start, end }: Range): void {
+  let block = content.nextHeld(start, end);
+  for (; block !== -1; block = content.nextHeld(block + 1, end)) {
+    if (content.hasStaged(block)) content.clear({ start: block, end: block + 1 });
+  }
+}
+
 function makeEmptyFile(dir: string, file: PlannedFile): void {
-  const info = lookAt(file.target);
-  // Replaces a file of ours that had content before.
+  const { target } = file;
+  const info = lookAt(target);
+  if (info !== undefined && !info.isFile) {
+    throw new StorageError(`Cannot make "${target}": something else has its name by now`, {
+      hint: "move it away and run the same command again",
+    });
+  }
   if (info === undefined || info.size > 0) {
-    ensureFolder(dir, file.target);
     try {
-      using _made = Deno.openSync(file.target, { write: true, create: true, truncate: true });
+      // A file of ours that had content before.
+      if (info !== undefined) Deno.removeSync(target);
+      ensureFolder(dir, target);
+      using _made = Deno.openSync(target, { write: true, createNew: true });
     } catch (error) {
-      throw storageError(`Cannot make "${file.target}"`, error);
+      if (error instanceof TroveError) throw error;
+      throw storageError(`Cannot make "${target}"`, error);
     }
   }
-  dress(file.target, file);
+  dress(target, file);
 }
 
 /** Tell the working files of an archive we own, or do not fetch, where its blocks lie. */

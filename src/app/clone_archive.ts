@@ -8,6 +8,7 @@ import {
   NoPeersError,
   ProofError,
   TroveError,
+  UsageError,
 } from "../base/errors.ts";
 import { formatSeconds } from "../base/format.ts";
 import type { StopSignal, World } from "../base/world.ts";
@@ -51,27 +52,48 @@ export async function cloneArchive(options: CloneOptions): Promise<void> {
   const { world, publicKey, dir, peers, listen, signals, emit } = options;
   using archive = openClone(dir, { world, publicKey });
   if (archive.writable) {
-    throw new TroveError(`Cannot clone into "${dir}": it is the archive's own folder`, {
+    throw new UsageError(`Cannot clone into "${dir}": it is the archive's own folder`, {
       hint: "clone into another folder, or share this one",
     });
   }
+  checkMode(archive);
   const { link, discoveryKey, version } = archive;
   emit({ event: "archive", link, discoveryKey, dir, writable: false, version });
+  if (archive.warning !== undefined) {
+    emit({ event: "warning", code: "secret-key", message: archive.warning });
+  }
   const job = new CloneJob(archive, options);
+  const listener = listen === undefined ? undefined : listenForPeers(listen);
   const sync = new Synchronizer({
     world,
     director: job,
     live: false,
     persistent: options.timeoutMs !== undefined,
-    listener: listen === undefined ? undefined : listenForPeers(listen),
+    listener,
     signals,
   });
   sync.join(METADATA, archive.metadata, METADATA);
   sync.input({ kind: "follow", feed: METADATA });
   if (archive.content !== undefined) sync.join(CONTENT, archive.content, METADATA);
   for (const address of peers) sync.input({ kind: "found", address, primary: METADATA });
-  await sync.run();
+  if (listener !== undefined) {
+    const { hostname: host, port } = listener.addr as Deno.NetAddr;
+    emit({ event: "listening", host, port });
+  }
+  try {
+    await sync.run();
+  } finally {
+    await job.end();
+  }
   job.finish();
+}
+
+/** @throws {UsageError} If the archive keeps every version's bytes, so that there are no files. */
+function checkMode(archive: Archive): void {
+  if (archive.content === undefined || archive.contentFiles !== undefined) return;
+  throw new UsageError(`Cannot clone into "${archive.paths.dir}": it keeps every version`, {
+    hint: "clone into another folder",
+  });
 }
 
 class CloneJob implements Director {
@@ -82,7 +104,9 @@ class CloneJob implements Director {
   readonly #up = new RateMeter();
   /** Set once the metadata is complete. */
   #plan: CheckoutPlan | undefined;
-  #planning = false;
+  /** A plan in the making, for a version newer than that of `#plan` if there is one. */
+  #planning: Promise<void> | undefined;
+  readonly #ended = new AbortController();
   #downloadedBytes = 0;
   #metAnyone = false;
   /** The worst that a peer did: why we are alone, if we end up so. */
@@ -121,7 +145,8 @@ class CloneJob implements Director {
         return this.#up.add(report.bytes, this.#now());
       case "complete":
         if (report.feed === METADATA) return this.#onMetadata(sync);
-        if (this.#plan !== undefined) this.#onContent(sync);
+        // A plan in the making asks for what it lacks, and so this is heard again.
+        if (this.#plan !== undefined && this.#planning === undefined) this.#onContent(sync);
         return;
       case "forked":
         return sync.stop(report.error);
@@ -137,7 +162,7 @@ class CloneJob implements Director {
     const now = this.#now();
     if (timeoutMs !== undefined && now - this.#startedAt >= timeoutMs) {
       sync.stop(this.#whyLate(timeoutMs));
-    } else if (timeoutMs === undefined && sync.openPeers > 0 && now - this.#newsAt >= STALL_MS) {
+    } else if (timeoutMs === undefined && sync.openPeers > 0 && this.#stalled(now)) {
       sync.stop(
         new IncompleteError(
           `Cannot complete the archive: no peer sent anything for ${
@@ -147,6 +172,16 @@ class CloneJob implements Director {
         ),
       );
     }
+  }
+
+  #stalled(now: number): boolean {
+    return this.#planning === undefined && now - this.#newsAt >= STALL_MS;
+  }
+
+  /** The loop has ended, however: nothing may be under way in the folder from here on. */
+  async end(): Promise<void> {
+    this.#ended.abort();
+    await this.#planning;
   }
 
   /** After the loop: what is left to be done without peers. */
@@ -167,27 +202,39 @@ class CloneJob implements Director {
 
   /** Every entry that any peer told of is here and verified. */
   #onMetadata(sync: Synchronizer): void {
+    const { metadata, version } = this.#archive;
     // A peer that has nothing yet is no reason to be done.
-    if (this.#archive.metadata.length === 0 || this.#planning || this.#done) return;
-    if (this.#plan?.version === this.#archive.version) return;
-    this.#planning = true;
-    this.#prepare(sync).catch((error) => sync.stop(error)).finally(() => this.#planning = false);
+    if (metadata.length === 0 || this.#planning !== undefined || this.#done) return;
+    if (this.#plan?.version === version) return;
+    this.#planning = this.#prepare(sync).catch((error) => {
+      if (!this.#ended.signal.aborted) sync.stop(error);
+    });
   }
 
   async #prepare(sync: Synchronizer): Promise<void> {
-    const joined = this.#archive.content !== undefined;
-    const content = this.#archive.openContent();
-    if (this.#archive.contentFiles === undefined) {
-      throw new TroveError(`Cannot clone into "${this.#options.dir}": it keeps every version`, {
-        hint: "clone into another folder",
-      });
-    }
+    const { signal } = this.#ended;
+    const archive = this.#archive;
+    const joined = archive.content !== undefined;
+    const content = archive.openContent();
+    checkMode(archive);
     if (!joined) sync.join(CONTENT, content, METADATA);
-    const plan = await planCheckout(this.#archive, this.#options.emit);
+    let plan: CheckoutPlan;
+    do {
+      plan = await planCheckout(archive, { emit: this.#options.emit, signal });
+      // Newer entries may have come meanwhile, and nobody tells of them twice.
+    } while (plan.version !== archive.version && this.#holdsMetadata());
+    if (signal.aborted) return;
     this.#plan = plan;
+    this.#planning = undefined;
     this.#newsAt = this.#now();
     if (plan.ranges.length === 0) return this.#onContent(sync);
+    // Told of completion at once if everything is here already.
     sync.input({ kind: "want", feed: CONTENT, ranges: plan.ranges });
+  }
+
+  #holdsMetadata(): boolean {
+    const { metadata } = this.#archive;
+    return metadata.nextMissing(0, metadata.length) === -1;
   }
 
   #onContent(sync: Synchronizer): void {

@@ -132,7 +132,9 @@ class ImportJob {
   /** Depth first, so that an archive of the same folder is always made in the same order. */
   async importFolder(components: readonly string[]): Promise<void> {
     const local = new Map<string, FolderItem>();
-    for (const item of listFolder(join(this.#root, ...components), this.#realRoot)) {
+    const items = this.#list(components);
+    if (items === undefined) return;
+    for (const item of items) {
       if (this.#considers(item, components)) local.set(item.name, item);
     }
     if (local.size > LARGE_FOLDER) {
@@ -153,7 +155,7 @@ class ImportJob {
           this.#delete(pathOf(inside));
           break;
         case "delete-below":
-          for (const path of this.#table.filesBelow(pathOf(inside))) this.#delete(path);
+          this.#deleteBelow(inside, { all: local.has(step.name) });
           break;
         case "put":
           await this.#put(inside, local.get(step.name)!);
@@ -189,6 +191,18 @@ class ImportJob {
     this.#entries = [];
     this.#replaced.clear();
     this.#batchAt = this.#now();
+  }
+
+  /** What lies in a folder. One below the archive's own that cannot be read stays as it was. */
+  #list(components: readonly string[]): FolderItem[] | undefined {
+    const path = join(this.#root, ...components);
+    try {
+      return listFolder(path, this.#realRoot);
+    } catch (error) {
+      if (!(error instanceof StorageError) || components.length === 0) throw error;
+      if (lookAt(path) !== undefined) this.#skip(components.join("/"), error.message);
+      return undefined;
+    }
   }
 
   /** Whether a name takes part; says why where that may surprise. */
@@ -231,8 +245,9 @@ class ImportJob {
     const relative = components.join("/");
     const wait = item.mtime + SETTLE_MS - clock.wall();
     if (wait > 0) await delay(Math.min(wait, SETTLE_MS));
-    // Before the first byte is read: a change after that shows by a later file time.
-    const importedAt = Math.floor(clock.wall());
+    // Before the first byte is read, and earlier by what the clock of file times may lag behind: a
+    // change from here on shows by a later file time.
+    const importedAt = Math.floor(clock.wall()) - SETTLE_MS;
     const read = await this.#readStable(relative);
     if (read === undefined) return;
     this.#forgetContentOf(path);
@@ -282,6 +297,13 @@ class ImportJob {
     }
     this.#skip(relative, "changes while it is read; it stays as it was until the next import");
     return undefined;
+  }
+
+  /** `all`: a file took the folder's place, so what is left out otherwise has to go as well. */
+  #deleteBelow(components: readonly string[], options: { all: boolean }): void {
+    for (const path of this.#table.filesBelow(pathOf(components))) {
+      if (options.all || !this.#rules.ignores(path.slice(1))) this.#delete(path);
+    }
   }
 
   #delete(path: string): void {

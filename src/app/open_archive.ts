@@ -126,12 +126,10 @@ export class Archive implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    try {
-      this.#content?.close();
-      this.metadata.close();
-    } finally {
-      this.#lock?.[Symbol.dispose]();
-    }
+    using stack = new DisposableStack();
+    if (this.#lock !== undefined) stack.use(this.#lock);
+    stack.use(this.metadata);
+    if (this.#content !== undefined) stack.use(this.#content);
   }
 
   #keepContentKey(contentKey: Uint8Array): void {
@@ -164,12 +162,16 @@ export class Archive implements Disposable {
  */
 export function createArchive(dir: string, world: World): Archive {
   const paths = archivePaths(dir);
-  if (inspectFolder(dir) === "archive") {
+  const refuseSecond = () => {
+    if (inspectFolder(dir) !== "archive") return;
     throw new UsageError(`Cannot create an archive in "${dir}": it holds one`);
-  }
+  };
+  refuseSecond();
   makeDatFolder(paths);
   using stack = new DisposableStack();
   const lock = stack.use(lockArchive(paths, world));
+  // Another process may have made one before we had the lock.
+  refuseSecond();
   const { publicKey, secretKey } = keyPair(world.randomBytes(SEED_BYTES));
   keepSecretKey(publicKey, secretKey, world);
   writeSmallFile(paths.ogd, new Uint8Array(1), PUBLIC_FILE);
@@ -226,22 +228,29 @@ export function openClone(
 ): Archive {
   const { world, publicKey } = options;
   const paths = archivePaths(dir);
-  if (inspectFolder(dir) === "archive") {
+  const refuseOther = () => {
     const stored = readPublicKey(paths);
-    if (!equalBytes(stored, publicKey)) {
-      throw new UsageError(`Cannot clone into "${dir}": it holds another archive`, {
-        hint: `choose another folder; this one is ${formatLink(stored)}`,
-      });
-    }
+    if (equalBytes(stored, publicKey)) return;
+    throw new UsageError(`Cannot clone into "${dir}": it holds another archive`, {
+      hint: `choose another folder; this one is ${formatLink(stored)}`,
+    });
+  };
+  if (inspectFolder(dir) === "archive") {
+    refuseOther();
     return openArchive(dir, { world, access: "write" });
   }
   makeDatFolder(paths);
   using stack = new DisposableStack();
   const lock = stack.use(lockArchive(paths, world));
-  writeSmallFile(paths.feed("metadata", "key"), publicKey, PUBLIC_FILE);
+  // Another process may have made one before we had the lock.
+  if (inspectFolder(dir) === "archive") refuseOther();
+  else writeSmallFile(paths.feed("metadata", "key"), publicKey, PUBLIC_FILE);
   const metadata = openMetadata(paths, { publicKey, access: "write" });
+  stack.defer(() => metadata.close());
+  const archive = new Archive({ paths, metadata, access: "write", lock });
+  if (metadata.hasBlock(0)) archive.openContent();
   stack.move();
-  return new Archive({ paths, metadata, access: "write", lock });
+  return archive;
 }
 
 function finishCreation(archive: Archive, secretKey: Uint8Array): void {

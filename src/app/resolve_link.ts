@@ -1,21 +1,26 @@
 /** From what a person gives as a link to the key it means. */
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { fromUtf8 } from "../base/bytes.ts";
 import { UsageError } from "../base/errors.ts";
+import type { World } from "../base/world.ts";
 import { type Link, parseLink } from "../crypto/link.ts";
+import { PUBLIC_KEY_BYTES } from "../crypto/sign.ts";
 import { archivePaths, readSmallFile } from "./archive_folder.ts";
 
 /**
  * The key of a link, of a folder that holds an archive, or of a `dat.json` (or a folder with one).
  *
  * @throws {UsageError} If none of these is meant.
+ * @throws {StorageError} If it cannot be read.
  */
-export function resolveLink(text: string): Link {
-  const path = pathMeant(text);
+export function resolveLink(text: string, world: World): Link {
+  const path = pathMeant(text, world);
   if (path === undefined) return parseLink(text);
-  const key = readSmallFile(archivePaths(path.dir).feed("metadata", "key"));
-  if (!path.isFile && key?.length === 32) return { key };
-  const manifest = readSmallFile(path.isFile ? text : join(path.dir, "dat.json"));
+  if (!path.isFile) {
+    const key = readSmallFile(archivePaths(path.place).feed("metadata", "key"));
+    if (key?.length === PUBLIC_KEY_BYTES) return { key };
+  }
+  const manifest = readSmallFile(path.isFile ? path.place : join(path.place, "dat.json"));
   if (manifest === undefined) {
     throw new UsageError(`Cannot find a link in the folder "${text}"`, {
       hint: "give a dat:// link, or a folder that holds an archive or a dat.json",
@@ -25,11 +30,12 @@ export function resolveLink(text: string): Link {
 }
 
 /** What exists under that name; a link never does. */
-function pathMeant(text: string): { dir: string; isFile: boolean } | undefined {
+function pathMeant(text: string, world: World): { place: string; isFile: boolean } | undefined {
   if (/^[0-9a-fA-F]{64}$/.test(text) || /^[a-z]+:\/\//i.test(text)) return undefined;
+  const place = resolve(world.cwd(), text);
   try {
-    const { isDirectory, isFile } = Deno.statSync(text);
-    return isDirectory || isFile ? { dir: text, isFile } : undefined;
+    const { isDirectory, isFile } = Deno.statSync(place);
+    return isDirectory || isFile ? { place, isFile } : undefined;
   } catch {
     return undefined;
   }
@@ -38,7 +44,7 @@ function pathMeant(text: string): { dir: string; isFile: boolean } | undefined {
 function urlOf(manifest: Uint8Array, name: string): string {
   let url: unknown;
   try {
-    url = JSON.parse(fromUtf8(manifest)).url;
+    url = JSON.parse(fromUtf8(manifest).replace(/^\ufeff/, "")).url;
   } catch (error) {
     throw new UsageError(`Cannot read "${name}" as a dat.json`, { cause: error });
   }

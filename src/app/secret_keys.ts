@@ -1,4 +1,5 @@
 /** Reading and writing the secret key of an archive. Source: spec of the dat directory, section 2. */
+import { join } from "node:path";
 import { equalBytes } from "../base/bytes.ts";
 import { StorageError } from "../base/errors.ts";
 import type { World } from "../base/world.ts";
@@ -30,19 +31,25 @@ export function findSecretKey(
   publicKey: Uint8Array,
   world: World,
 ): FoundKey {
-  const beside = `${paths.dat}/metadata.secret_key`;
+  const beside = join(paths.dat, "metadata.secret_key");
   const originated = (readSmallFile(paths.ogd)?.length ?? 0) > 0;
   const inside = readSmallFile(beside);
   if (!originated && inside === undefined) return {};
-  const path = originated ? secretKeyPath(world, discoveryKey(publicKey)) : beside;
-  const stored = readSmallFile(path) ?? inside;
-  if (stored === undefined) {
-    return {
-      warning: `The secret key of this archive is missing from "${path}", so it cannot be changed`,
-    };
+  // Without a home there is only the key inside, if any.
+  const places = originated && (inside === undefined || world.home() !== undefined)
+    ? [secretKeyPath(world, discoveryKey(publicKey)), beside]
+    : [beside];
+  for (const path of places) {
+    const secretKey = readSmallFile(path);
+    if (secretKey === undefined) continue;
+    checkSecretKey(secretKey, publicKey, path);
+    return { secretKey, warning: exposure(path) };
   }
-  checkSecretKey(stored, publicKey, path);
-  return { secretKey: stored, warning: exposure(path) };
+  return {
+    warning: `The secret key of this archive is missing from "${
+      places[0]
+    }", so it cannot be changed`,
+  };
 }
 
 function checkSecretKey(secretKey: Uint8Array, publicKey: Uint8Array, path: string): void {

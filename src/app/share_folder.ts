@@ -1,5 +1,5 @@
 /** Share a folder: make the archive if there is none, import what changed, and serve it. */
-import { InterruptedError, UsageError } from "../base/errors.ts";
+import { IncompleteError, InterruptedError, NotFoundError } from "../base/errors.ts";
 import type { StopSignal, World } from "../base/world.ts";
 import type { Report } from "../core/sync/inputs.ts";
 import type { Receiver } from "../csp/channel.ts";
@@ -35,7 +35,7 @@ export async function shareFolder(options: ShareOptions): Promise<void> {
   const { world, dir, peers, emit } = options;
   const kind = inspectFolder(dir);
   if (kind === "missing") {
-    throw new UsageError(`Cannot share "${dir}": there is no such folder`, {
+    throw new NotFoundError(`Cannot share "${dir}": there is no such folder`, {
       hint: "check the path",
     });
   }
@@ -53,7 +53,7 @@ export async function shareFolder(options: ShareOptions): Promise<void> {
       "what it holds is served";
     emit({ event: "warning", code: "read-only", message });
   }
-  mapWorkingFiles(archive);
+  const servesContent = mapContent(archive, emit);
 
   const listener = listenForPeers(options.listen);
   const { hostname: host, port } = listener.addr as Deno.NetAddr;
@@ -66,13 +66,26 @@ export async function shareFolder(options: ShareOptions): Promise<void> {
     signals: options.signals,
   });
   sync.join(METADATA, archive.metadata, METADATA);
-  if (archive.content !== undefined) sync.join(CONTENT, archive.content, METADATA);
+  if (servesContent) sync.join(CONTENT, archive.content!, METADATA);
   for (const address of peers) sync.input({ kind: "found", address, primary: METADATA });
   emit({ event: "listening", host, port });
   try {
     await sync.run();
   } catch (error) {
     if (!(error instanceof InterruptedError)) throw error;
+  }
+}
+
+/** Whether there is content to serve: without all metadata nobody knows whose bytes it is. */
+function mapContent(archive: Archive, emit: Emit): boolean {
+  try {
+    mapWorkingFiles(archive);
+    return archive.content !== undefined;
+  } catch (error) {
+    if (!(error instanceof IncompleteError)) throw error;
+    const message = "The list of files is not complete, so no files are served: clone it first";
+    emit({ event: "warning", code: "incomplete", message });
+    return false;
   }
 }
 

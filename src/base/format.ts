@@ -33,13 +33,18 @@ export function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? "" : "s"}`;
 }
 
-/** Names come from strangers: what would move the cursor or end the line is shown as an escape. */
+/** Control characters, line ends, and what turns the direction of writing. */
+const UNPRINTABLE =
+  // deno-lint-ignore no-control-regex -- control characters are what this is about
+  /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+
+/**
+ * Names come from strangers: what would move the cursor, end the line or swap its parts is shown as
+ * an escape. The escapes are those of JSON, so JSON text means the same as before.
+ */
 export function printable(text: string): string {
   return text.replace(
-    // deno-lint-ignore no-control-regex -- control characters are what this is about
-    /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
-    (c) => {
-      return `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`;
-    },
+    UNPRINTABLE,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
 }

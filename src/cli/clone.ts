@@ -15,7 +15,7 @@ export async function clone(
   context: CommandContext,
 ): Promise<void> {
   const { world, output } = context;
-  const link = resolveLink(text);
+  const link = resolveLink(text, world);
   if (link.version !== undefined) {
     throw new UsageError(`Cannot clone version ${link.version} alone`, {
       hint: "leave +VERSION out to get the newest one",

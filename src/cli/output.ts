@@ -51,9 +51,14 @@ export class CommandOutput {
     this.#world.stdout.write(`${text}\n`);
   }
 
-  /** A JSON record of a local command. */
-  record(record: Record<string, unknown>): void {
-    this.#world.stdout.write(`${JSON.stringify(record)}\n`);
+  /** A JSON record of a local command; `event` is the name of the command. */
+  record(event: string, record: object): void {
+    this.#printJson({ event, ...record });
+  }
+
+  /** The command is over: nothing of its progress stays on the terminal. */
+  end(): void {
+    this.#clearLine();
   }
 
   /** News for people, on stderr. */
@@ -67,25 +72,32 @@ export class CommandOutput {
   fail(error: unknown): void {
     const exitCode = exitCodeOf(error);
     const code = errorCodeOf(error);
-    const message = printable(error instanceof Error ? error.message : String(error));
+    const message = error instanceof Error ? error.message : String(error);
     const hint = error instanceof TroveError ? error.hint : undefined;
     if (this.#options.json) {
       this.#printJson({ event: "error", code, message, hint, exitCode });
     }
     this.#clearLine();
     const label = this.#paint("31;1", "error:");
-    this.#world.stderr.write(`${label} ${message}${hint === undefined ? "" : `; ${hint}`}\n`);
+    const text = printable(hint === undefined ? message : `${message}; ${hint}`);
+    this.#world.stderr.write(`${label} ${text}\n`);
     // Something nobody foresaw: whoever reports it needs to see where it happened.
     const unforeseen = !(error instanceof TroveError);
     if (error instanceof Error && (this.#options.verbose || unforeseen)) {
-      this.#world.stderr.write(`${error.stack ?? ""}\n`);
-      if (error.cause instanceof Error) this.#world.stderr.write(`cause: ${error.cause.stack}\n`);
+      this.#printStack("", error);
+      if (error.cause instanceof Error) this.#printStack("cause: ", error.cause);
     }
+  }
+
+  #printStack(label: string, error: Error): void {
+    const lines = `${label}${error.stack ?? error.message}`.split("\n");
+    this.#world.stderr.write(`${lines.map(printable).join("\n")}\n`);
   }
 
   #printJson(event: { event: string } & Record<string, unknown>): void {
     const time = new Date(this.#world.clock.wall()).toISOString();
-    this.#world.stdout.write(`${JSON.stringify({ ...event, time })}\n`);
+    // The escapes mean the same to a parser, and do no harm where a person looks at the lines.
+    this.#world.stdout.write(`${printable(JSON.stringify({ ...event, time }))}\n`);
   }
 
   #show(event: TroveEvent): void {

@@ -34,13 +34,21 @@ export async function run(args: readonly string[], world: World, version: string
   });
   try {
     await program.parseAsync([...args], { from: "user" });
+    output.end();
     return 0;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0; // help and version
-    const failure = error instanceof CommanderError ? usageError(error) : error;
+    const failure = error instanceof CommanderError ? usageError(error) : firstOf(error);
     output.fail(failure);
     return exitCodeOf(failure);
   }
+}
+
+/** What went wrong first: closing what was open may have failed after that, for the same reason. */
+function firstOf(error: unknown): unknown {
+  let first = error;
+  while (first instanceof SuppressedError) first = first.suppressed;
+  return first;
 }
 
 /** What commander has to say about a command line, in our words. */
@@ -117,7 +125,13 @@ function subcommand(program: Command, usage: string, description: string): Comma
 function addPeerOptions(command: Command, world: World): Command {
   const fallback = <T>(name: string, parse: (text: string) => T): T | undefined => {
     const text = world.env(name);
-    return text === undefined || text === "" ? undefined : parse(text);
+    if (text === undefined || text === "") return undefined;
+    try {
+      return parse(text);
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      throw new UsageError(`${error.message} (from ${name})`, { cause: error, hint: error.hint });
+    }
   };
   let given: string[] | undefined;
   command

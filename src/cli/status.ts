@@ -6,8 +6,11 @@ import type { CommandContext } from "./context.ts";
 
 export function status(dir: string | undefined, context: CommandContext): void {
   const { world, output } = context;
-  const found = readStatus(resolve(world.cwd(), dir ?? "."), world);
-  if (output.json) return output.record({ ...found });
+  const { warning, ...found } = readStatus(resolve(world.cwd(), dir ?? "."), world);
+  if (warning !== undefined) {
+    output.emit({ event: "warning", code: "secret-key", message: warning });
+  }
+  if (output.json) return output.record("status", found);
   const { link, version, files, bytes, writable, blocks, blocksTotal } = found;
   output.result(link);
   const listed = files === undefined || bytes === undefined

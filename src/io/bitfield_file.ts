@@ -36,6 +36,8 @@ export interface BitfieldFileOptions {
    * say where bytes lie and leave the tree to another.
    */
   readonly ownTree: boolean;
+  /** Most unchanged pages to keep in memory. */
+  readonly maxPages?: number;
 }
 
 interface Page {
@@ -196,23 +198,19 @@ export class BitfieldFile {
   }
 
   /**
-   * Write the changed pages, with `lastNode`'s page last: until that one is there, what the others
-   * say about the feed's end does not add up, and opening the feed notices it.
+   * Write the changed pages in order. So in a feed without holes, the bit of the last leaf is the
+   * last to reach the disk: if it is there, so is every other.
    *
    * @throws {StorageError} What could not be written is kept for next time.
    */
-  flush(lastNode = 0): void {
+  flush(): void {
     if (this.#dirty.size === 0) return;
     const { pageBytes } = this.#options;
     if (this.#oldPages === 0 && this.#file.size() < HEADER_BYTES) {
       this.#file.write(encodeHeader("bitfield"), 0);
     }
     this.#renewJoints();
-    const lastPage = Math.floor(lastNode / NODES_PER_PAGE);
-    const pages = [...this.#dirty].sort((a, b) =>
-      Number(a.number === lastPage) - Number(b.number === lastPage) || a.number - b.number
-    );
-    for (const page of pages) {
+    for (const page of [...this.#dirty].sort((a, b) => a.number - b.number)) {
       writeIndex(page.bytes, this.#summary.joint(page.number));
       this.#file.write(page.bytes, entryOffset(page.number, pageBytes));
       this.#dirty.delete(page);
@@ -266,9 +264,8 @@ export class BitfieldFile {
     const count = this.#file.readInto(bytes, entryOffset(number, bytes.length));
     if (count < bytes.length) bytes.fill(0); // not written so far, or only a fragment
     const page = { number, bytes, used: 0 };
-    const dropped = this.#options.ownTree && dropUnproven(bytes, bytes);
-    if (dropped) this.#dirty.add(page);
-    if (dropped || this.#summary.held(number) === -1) this.#count(page);
+    if (this.#options.ownTree && dropUnproven(bytes, bytes)) this.#dirty.add(page);
+    if (this.#summary.held(number) === -1) this.#count(page);
     return page;
   }
 
@@ -280,7 +277,8 @@ export class BitfieldFile {
 
   /** Give up clean pages until there is room, those not used for longest first. */
   #trim(): void {
-    while (this.#pages.size - this.#dirty.size >= MAX_PAGES) {
+    const { maxPages = MAX_PAGES } = this.#options;
+    while (this.#pages.size - this.#dirty.size >= maxPages) {
       let oldest: Page | undefined;
       for (const page of this.#pages.values()) {
         if (!this.#dirty.has(page) && (oldest === undefined || page.used < oldest.used)) {

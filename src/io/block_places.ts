@@ -63,25 +63,18 @@ export class BlockPlaces {
   }
 
   /**
-   * The staged blocks of these ranges are final from now on. Calls `flush` once when the final bits
-   * are set and once when the staged ones are gone: both set does no harm, neither would lose the
-   * block.
+   * The staged blocks of these ranges are final from now on. On disk a block may have both bits in
+   * between, which does no harm; neither would lose it.
    */
-  settle(ranges: readonly BlockRange[], flush: () => void): void {
+  settle(ranges: readonly BlockRange[]): void {
     if (this.#staged === undefined) return;
-    const moved: number[] = [];
     for (const { start, end } of ranges) {
       let block = this.#staged.nextBlock(start, end, true);
       while (block !== -1) {
-        this.#final.setBlock(block, true);
-        moved.push(block);
+        this.set(block, "final");
         block = this.#staged.nextBlock(block + 1, end, true);
       }
     }
-    if (moved.length === 0) return;
-    flush();
-    for (const block of moved) this.#staged.setBlock(block, false);
-    flush();
   }
 
   /** After opening: forget staged bits that a crash left of final blocks, or ahead of the tree. */

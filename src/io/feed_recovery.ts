@@ -113,15 +113,11 @@ function newestSignature(feed: Damaged, length: number): { proven: number; claim
 }
 
 /**
- * Whether the bits of a proven length look complete: those of its roots, and in a feed of our own,
- * which has no holes in its tree, that of the last leaf. See `BitfieldFile.flush` for why this
- * covers pages that were not written.
+ * Whether no bit is missing below a proven length. Asked of a feed of our own only: its tree has no
+ * holes, and the bit of its last leaf is written after all others.
  */
 function isWhole({ files, writable }: Damaged, length: number): boolean {
-  if (length === 0) return true;
-  const roots = files.storedRoots(length) ?? [];
-  return roots.every((root) => files.bitfield.hasNode(root.index)) &&
-    (!writable || files.bitfield.hasNode(2 * (length - 1)));
+  return !writable || length === 0 || files.bitfield.hasNode(2 * (length - 1));
 }
 
 /** Set the bits of everything that hangs together with the roots of a proven length. */
@@ -160,16 +156,14 @@ function mendBelow(
   const left = files.storedNode(leftChild(node.index)!);
   const right = files.storedNode(rightChild(node.index)!);
   if (left === undefined || right === undefined) return;
-  if (left.size + right.size !== node.size) return;
   if (!equalBytes(parentOf(left, right).hash, node.hash)) return;
   mendBelow(files, blocks, left, byteOffset);
   mendBelow(files, blocks, right, byteOffset + left.size);
 }
 
 /** Clear the bits of everything that is not below the roots of `length` blocks. */
-function dropAfter({ bitfield, staged }: SleepFiles, length: number): void {
+function dropAfter({ bitfield }: SleepFiles, length: number): void {
   bitfield.clearFrom(length);
-  staged?.clearFrom(length);
   // Nodes left of the cut that reach across it are the parents of the first leaf beyond it.
   let index = 2 * length;
   while (leftSpan(index) > 0 || index < bitfield.nodeCount) {

@@ -312,11 +312,12 @@ export class FeedStore implements FeedReader {
       this.#blocks.sync();
       this.#files.syncNodes();
     }
-    this.#files.flushBits(this.#length);
+    this.#files.flushBits();
     const settled = this.#blocks.settle();
     if (settled.length > 0) {
       if (durable) this.#blocks.sync();
-      this.#places.settle(settled, () => this.#files.flushBits(this.#length));
+      this.#places.settle(settled);
+      this.#files.flushBits();
     }
     if (barrier) this.#files.syncBits();
     this.#freeCleared();
@@ -370,7 +371,7 @@ export class FeedStore implements FeedReader {
   }
 
   #settleRecovery(): void {
-    this.#files.flushBits(this.#length);
+    this.#files.flushBits();
     // What an interrupted append left would stand in the way of the signatures to come.
     if (this.writable) this.#files.dropSignaturesAfter(this.#length);
   }

@@ -1,6 +1,7 @@
 /** Reading a file in the blocks in which an archive keeps it. */
-import { leafHash } from "../crypto/hash.ts";
-import type { Hashed } from "../crypto/hash.ts";
+import { equalBytes } from "../base/bytes.ts";
+import { TroveError } from "../base/errors.ts";
+import { type Hashed, leafHash } from "../crypto/hash.ts";
 import { lookAt } from "./folder.ts";
 import { storageError } from "./handle_cache.ts";
 
@@ -31,6 +32,7 @@ export class FileReader {
    * @param options.keepBlocks Give the bytes as well: for archives that keep them a second time.
    * @param options.onBytes Told of every piece; awaited, so that it may let other work in.
    * @throws {StorageError} If it cannot be read, is no regular file, or vanished.
+   * @throws {TroveError} What `onBytes` throws.
    */
   async read(
     path: string,
@@ -59,6 +61,7 @@ export class FileReader {
         before.ino === after.ino && after.size === size;
       return { size, leaves, blocks, stable };
     } catch (error) {
+      if (error instanceof TroveError) throw error; // of `onBytes`: somebody wants us to stop
       throw storageError(`Cannot read "${path}"`, error);
     }
   }
@@ -75,18 +78,23 @@ export class FileReader {
   }
 }
 
-/** Whether a file on disk has exactly these blocks. `leaf` gives the expected hash of the n-th. */
+/**
+ * Whether a file on disk has exactly these blocks. `leaf` gives the expected hash of the n-th.
+ *
+ * @param onBytes As for `FileReader.read`.
+ * @throws {StorageError} If the file cannot be read.
+ */
 export async function fileMatches(
   path: string,
   expected: { size: number; blocks: number; leaf: (n: number) => Hashed | undefined },
+  onBytes: (bytes: number) => Promise<void> | void = () => {},
 ): Promise<boolean> {
   const info = lookAt(path);
   if (info === undefined || !info.isFile || info.size !== expected.size) return false;
-  const read = await new FileReader().read(path, { keepBlocks: false, onBytes: () => {} });
+  const read = await new FileReader().read(path, { keepBlocks: false, onBytes });
   if (read.size !== expected.size || read.leaves.length !== expected.blocks) return false;
   return read.leaves.every((leaf, n) => {
     const wanted = expected.leaf(n);
-    return wanted !== undefined && wanted.size === leaf.size &&
-      wanted.hash.every((byte, i) => byte === leaf.hash[i]);
+    return wanted !== undefined && wanted.size === leaf.size && equalBytes(wanted.hash, leaf.hash);
   });
 }

@@ -56,6 +56,19 @@ export function pruneEmptyFolders(root: string, target: string): void {
   }
 }
 
+/** Remove a folder if there are nothing but empty folders in it. */
+export function removeEmptyFolders(path: string): void {
+  try {
+    for (const entry of Deno.readDirSync(path)) {
+      if (!entry.isDirectory) return;
+      removeEmptyFolders(join(path, entry.name));
+    }
+    Deno.removeSync(path); // refuses a folder that is not empty
+  } catch {
+    return;
+  }
+}
+
 /** What lies in a folder, as an import sees it. Links to files are followed, others are not. */
 export interface FolderItem {
   readonly name: string;
@@ -76,8 +89,8 @@ const REGULAR_FILE = 0o100000;
 /**
  * The names in a folder, in no particular order. Names that vanish meanwhile are left out.
  *
- * @param realRoot The archive's folder without links in its path: links that lead out of it, or to
- *   folders, are told with their reason.
+ * @param realRoot The archive's folder without links in its path: links that lead out of it, into
+ *   its .dat, or to folders, are told with their reason.
  * @throws {StorageError} If the folder cannot be read.
  */
 export function listFolder(path: string, realRoot: string): FolderItem[] {
@@ -104,7 +117,10 @@ function examine(path: string, name: string, realRoot: string): FolderItem | und
     mode: 0,
   });
   let info = lookAt(path);
-  if (info === undefined) return undefined;
+  if (info === undefined) {
+    // A name that is not UTF-8 is told with replacement characters, and so nothing is found there.
+    return name.includes("\ufffd") ? other("has a name that is not UTF-8") : undefined;
+  }
   if (info.isSymlink) {
     let real: string;
     try {
@@ -115,6 +131,10 @@ function examine(path: string, name: string, realRoot: string): FolderItem | und
     }
     if (info.isDirectory) return other("is a symbolic link to a folder");
     if (!real.startsWith(realRoot + sep)) return other("is a symbolic link that leads out");
+    // Where keys may lie, and what changes with every import.
+    if (real.startsWith(join(realRoot, ".dat") + sep)) {
+      return other("is a symbolic link that leads into .dat");
+    }
   }
   if (!info.isFile && !info.isDirectory) return other("is neither a file nor a folder");
   return {

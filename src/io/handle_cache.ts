@@ -59,7 +59,7 @@ function openToRead(path: string): Deno.FsFile | undefined {
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
       return undefined;
     }
-    throw new StorageError(`Cannot open "${path}"`, { cause: error });
+    throw storageError(`Cannot open "${path}"`, error);
   }
   return file;
 }

@@ -148,10 +148,10 @@ export class SleepFiles {
     this.#access.signatures.sync();
   }
 
-  /** Write the bits of a feed of `length` blocks. */
-  flushBits(length: number): void {
+  /** Write the bits, those of final blocks before those of staged ones. */
+  flushBits(): void {
     if (this.bitfield.dirty || this.staged?.dirty) this.#unsynced = true;
-    this.bitfield.flush(fullRoots(length).at(-1));
+    this.bitfield.flush();
     this.staged?.flush();
   }
 

@@ -91,7 +91,7 @@ Deno.test("a block that does not match its proof ends a clone as a verification 
   }
 });
 
-Deno.test("a frame that is too long after the handshake ends the link, not the process", async () => {
+Deno.test("a frame that is too long in the middle ends a clone as incomplete", async () => {
   using temp = tempFolder();
   const [folder, copy] = [temp.folder("folder"), temp.folder("copy")];
   writeTree(folder, FILES, "oversized frame");
@@ -99,7 +99,7 @@ Deno.test("a frame that is too long after the handshake ends the link, not the p
     home: temp.folder("home-of-sharer"),
   });
   const args = () => cloneArguments(liar.link, copy, [liar.address], ["--timeout", "2s"]);
-  await assertFails(args, { temp, exitCode: 3, code: "no-peers" });
+  await assertFails(args, { temp, exitCode: 4, code: "incomplete" });
 });
 
 Deno.test("a clone comes from the one good peer among bad ones", async () => {

@@ -8,6 +8,8 @@ import { tempFolder } from "../support/temp.ts";
 import { assertSameTree, digestTree, manyFiles, writeTree } from "../support/trees.ts";
 
 const KILLS = 20;
+/** Blocks that may be on their way to a cloner when it dies. */
+const MOST_REQUESTED = 64;
 const SEED = "resume 1";
 
 /** Some 10 MB in files of one block, of many, and of none. */
@@ -17,8 +19,10 @@ const FILES = [
   { path: "other-long.bin", size: 3_000_001 },
   { path: "empty", size: 0 },
 ];
-/** Bytes a second: a clone takes longer than all the runs that are killed. */
-const RATE = "1500000";
+/** Bytes a second: a clone takes longer than all the runs that are killed together. */
+const SLOW = "1500000";
+/** Bytes a second: a clone takes long enough to be interrupted once. */
+const MEDIUM = "6000000";
 
 /** The blocks of both feeds on disk, such as `content 17`. */
 function blocksOnDisk(folder: string): Set<string> {
@@ -45,7 +49,7 @@ Deno.test(`a clone killed ${KILLS} times goes on each time without a block fetch
   const random = new Random(SEED);
   await using sharer = await shareWithPeer(
     "share_folder",
-    [folder, "--trace", "--rate", RATE],
+    [folder, "--trace", "--rate", SLOW],
     { home: temp.folder("home-of-sharer") },
   );
   const args = cloneArguments(sharer.link, copy, [sharer.address]);
@@ -59,7 +63,7 @@ Deno.test(`a clone killed ${KILLS} times goes on each time without a block fetch
     if (kill % 5 === 0) await pause(random.below(400));
     else {
       await cloner.event("peer", { matches: (line) => line.state === "connected" });
-      await pause(random.below(300));
+      await pause(random.below(400));
     }
     cloner.signal("SIGKILL");
     const exit = await cloner.exit;
@@ -80,8 +84,7 @@ Deno.test(`a clone killed ${KILLS} times goes on each time without a block fetch
   assert.deepEqual(blocksSent(sharer, from).filter((block) => before.has(block)), []);
   assertSameTree(digestTree(copy), digestTree(folder));
   const wasted = blocksSent(sharer, 0).length - blocksOnDisk(copy).size;
-  // Sent, and not yet on disk when the kill came: no more than what can be on its way.
-  assert.ok(wasted <= KILLS * 16, `${wasted} blocks were sent in vain`);
+  assert.ok(wasted <= KILLS * MOST_REQUESTED, `${wasted} blocks were sent in vain`);
 });
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -93,7 +96,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
     writeTree(folder, FILES, signal);
     await using sharer = await shareWithPeer(
       "share_folder",
-      [folder, "--trace", "--rate", RATE],
+      [folder, "--trace", "--rate", MEDIUM],
       { home: temp.folder("home-of-sharer") },
     );
     {

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { concat } from "../../src/base/bytes.ts";
 import { LocalProtocolError, StorageError } from "../../src/base/errors.ts";
+import { fullRoots, rightSpan } from "../../src/core/feed/flat_tree.ts";
 import type { FeedReader } from "../../src/core/feed/reader.ts";
 import { leafHash } from "../../src/crypto/hash.ts";
 import type { FeedStore } from "../../src/io/feed_store.ts";
@@ -27,10 +28,18 @@ function blocksOf(start: number, end: number): Uint8Array[] {
 }
 
 /** Every state that a disk went through after its first `from` changes, torn writes included. */
-function* statesOf(disk: MemoryDisk, from: number): Generator<[name: string, DiskState]> {
+function* statesOf(
+  disk: MemoryDisk,
+  from: number,
+  shares = TORN,
+): Generator<[name: string, DiskState, changes: number]> {
   for (let changes = from; changes <= disk.changes; changes++) {
-    for (const torn of TORN) {
-      yield [`${changes} writes and ${torn} of the next`, disk.stateAfter(changes, torn)];
+    for (const torn of shares) {
+      yield [
+        `${changes} writes and ${torn} of the next`,
+        disk.stateAfter(changes, torn),
+        changes,
+      ];
     }
   }
 }
@@ -141,18 +150,61 @@ for (const [from, to] of [[8180, 8200], [16370, 16384], [16370, 16400], [32760, 
   }
 }
 
+Deno.test("a feed of our own grows over several pages in one batch, stopping at their bits", () => {
+  const disk = new MemoryDisk(emptyFeed(8180));
+  const feed = openOwn(disk);
+  const length = 3 * 8192;
+  feed.appendLeaves(Array(length - 8180).fill(EMPTY_LEAF));
+  feed.close();
+  const nodes = Array.from({ length: 2 * length - 1 }, (_, index) => index);
+  const roots = new Set(fullRoots(length));
+  const complete = nodes.filter((index) => roots.has(index) || rightSpan(index) < 2 * length);
+  for (const [name, state] of statesOf(disk, disk.changes - 3, [0, 0.5])) {
+    const again = openOwn(new MemoryDisk(state));
+    assert.equal(again.length, length, name);
+    assert.equal(again.countHeld(0, length), length, name);
+    assert.equal(complete.find((index) => !again.hasNode(index)), undefined, name);
+  }
+});
+
 /** Take blocks from a full feed in this order, committing after each of `every`. */
 function download(
   from: FeedReader,
   to: FeedStore,
   order: readonly number[],
-  every = 1,
+  options: { every?: number; committed?: () => void } = {},
 ): void {
+  const { every = 1, committed = () => {} } = options;
   for (const [at, block] of order.entries()) {
     if (!to.hasBlock(block)) to.put(fetchBlock(from, to, { block, value: blockOf(block) }));
-    if (at % every === every - 1) to.commit();
+    if (at % every < every - 1 && at < order.length - 1) continue;
+    to.commit();
+    committed();
   }
-  to.commit();
+}
+
+/** Notes down which blocks were committed by when, to tell what may not be lost. */
+class Commits {
+  readonly #disk: MemoryDisk;
+  readonly #commits: { readonly changes: number; readonly held: readonly number[] }[] = [];
+
+  constructor(disk: MemoryDisk) {
+    this.#disk = disk;
+  }
+
+  add(feed: FeedStore): void {
+    const all = Array.from({ length: feed.length }, (_, block) => block);
+    this.#commits.push({
+      changes: this.#disk.changes,
+      held: all.filter((block) => feed.hasBlock(block)),
+    });
+  }
+
+  /** The feed as it was found after so many changes has everything committed before. */
+  check(feed: FeedStore, changes: number, name: string): void {
+    const held = this.#commits.findLast((commit) => commit.changes <= changes)?.held ?? [];
+    assert.deepEqual(held.filter((block) => !feed.hasBlock(block)), [], `${name}: lost`);
+  }
 }
 
 Deno.test("a copy opens and goes on after stopping at any write of its commits", () => {
@@ -168,20 +220,23 @@ Deno.test("a copy opens and goes on after stopping at any write of its commits",
     fc.property(scenario, ({ owner, order, every, grow }) => {
       const disk = new MemoryDisk();
       const feed = openOn(disk);
-      download(owner, feed, order, every);
+      const commits = new Commits(disk);
+      const committed = () => commits.add(feed);
+      download(owner, feed, order, { every, committed });
       if (grow > 0) {
         const length = owner.length;
         owner.append(...blocksOf(length, length + grow));
-        download(owner, feed, [length + grow - 1, length]);
+        download(owner, feed, [length + grow - 1, length], { committed });
       }
       feed.close();
       const all = Array.from({ length: owner.length }, (_, block) => block);
-      for (const [name, state] of statesOf(disk, 0)) {
+      for (const [name, state, changes] of statesOf(disk, 0)) {
         const again = new MemoryDisk(state);
         const copy = openOn(again);
         assert.ok(copy.length <= owner.length, name);
         checkFeed(copy, name);
-        download(owner, copy, all, 7);
+        commits.check(copy, changes, name);
+        download(owner, copy, all, { every: 7 });
         assert.equal(copy.length, owner.length, name);
         assert.deepEqual(copy.audit(), { valid: owner.length, invalid: [] }, name);
         copy.close();
@@ -202,18 +257,20 @@ Deno.test("a copy whose blocks are staged first opens and goes on after stopping
     return feed;
   };
   const order = [1, 0, 5, 2, 3, 13, 12, 7, 6, 4, 8];
-  download(owner, open(disk), order, 2);
-  for (const [name, state] of statesOf(disk, 0)) {
+  const feed = open(disk);
+  const commits = new Commits(disk);
+  download(owner, feed, order, { every: 2, committed: () => commits.add(feed) });
+  const all = Array.from({ length: 14 }, (_, block) => block);
+  for (const [name, state, changes] of statesOf(disk, 0)) {
     const again = new MemoryDisk(state);
     const copy = open(again);
     checkFeed(copy, name);
-    for (let block = 0; block < 14; block++) {
-      assert.ok(!(copy.hasFinal(block) && copy.hasStaged(block)), name);
-    }
+    commits.check(copy, changes, name);
+    for (const block of all) assert.ok(!(copy.hasFinal(block) && copy.hasStaged(block)), name);
     // Other programs trust the final bits, and find the bytes in the final place.
     const others = openOn(new MemoryDisk(state), { access: "read" });
     assert.deepEqual(others.audit().invalid, [], name);
-    download(owner, copy, Array.from({ length: 14 }, (_, block) => block), 3);
+    download(owner, copy, all, { every: 3 });
     assert.deepEqual(copy.audit(), { valid: 14, invalid: [] }, name);
     const finished = openOn(new MemoryDisk(again.state()), { access: "read" });
     assert.deepEqual(finished.audit(), { valid: 14, invalid: [] }, name);
@@ -270,6 +327,16 @@ Deno.test("a rebuilt feed does not count blocks whose bytes are gone or changed"
   assert.equal(feed.length, 13);
   assert.deepEqual([2, 3, 4, 12].map((block) => feed.hasBlock(block)), [true, false, true, false]);
   assert.equal(feed.countHeld(0, 13), 11);
+});
+
+Deno.test("a rebuilt feed does not trust nodes that do not add up to a signed root", () => {
+  const files = ownFiles();
+  files.set("bitfield", EMPTY);
+  files.get("tree")![32 + 40 * 8] ^= 1; // the leaf of block 4; its sibling is that of block 5
+  const feed = openOwn(new MemoryDisk(files));
+  assert.equal(feed.length, 13);
+  assert.deepEqual([3, 4, 5, 6].map((block) => feed.hasBlock(block)), [true, false, false, true]);
+  assert.deepEqual([7, 9, 8, 10].map((node) => feed.hasNode(node)), [true, true, false, false]);
 });
 
 Deno.test("a sparse copy is rebuilt from what it had when its bitfield is gone", () => {
@@ -346,6 +413,18 @@ for (
     assert.deepEqual(again.recovery, { kind: "none" });
     assert.equal(again.length, Math.max(to, 11));
     checkFeed(again, what);
+    checkIndex(disk, what);
+  });
+
+  Deno.test(`a feed of our own stays what is proven, once told to, when ${what}`, () => {
+    const disk = damaged(name, (bytes) => bytes.subarray(0, size));
+    const feed = openOwn(disk);
+    feed.acceptRollback();
+    feed.close();
+    const again = openOwn(disk);
+    assert.deepEqual(again.recovery, { kind: "none" });
+    assert.equal(again.length, to);
+    assert.equal(disk.open("signatures").size(), 32 + 64 * to);
     checkIndex(disk, what);
   });
 

@@ -165,6 +165,16 @@ Deno.test("FeedStore.put() takes hashes without bytes, and the bytes later", () 
   assert.deepEqual(feed.readBlock(4), LETTERS[4]);
 });
 
+Deno.test("FeedStore holds a parent of two held nodes only once it has the parent's bytes", () => {
+  const owner = letters();
+  const feed = openOn(new MemoryDisk());
+  const [left, right, above] = [0, 2, 1].map((index) => owner.node(index)!);
+  feed.put({ block: 0, nodes: [left, right] });
+  assert.deepEqual([0, 2, 1].map((index) => feed.hasNode(index)), [true, true, false]);
+  feed.put({ block: 0, nodes: [above, owner.node(5)!] });
+  assert.deepEqual([1, 5, 3].map((index) => feed.hasNode(index)), [true, true, false]);
+});
+
 Deno.test("FeedStore.put() refuses bytes of another size than the leaf's", () => {
   const feed = openOn(new MemoryDisk());
   feed.put(fetchBlock(letters(), feed, { block: 4 }));

@@ -1,7 +1,7 @@
 /**
  * A real peer that opens a folder as it lies on disk, checks every block and lists every file.
  *
- * own_folder.js DIR [--gen 6|7] [--import] [--write PATH=TEXT]...
+ * own_folder.js DIR [--gen 6|7] [--import] [--write PATH=TEXT]... [--no-list]
  *
  * `--write` puts a file into the folder first and appends it, as an owner's program would; `--import`
  * takes in whatever changed. Says `opened`, `audit` for both feeds, `file` for each file with the
@@ -24,6 +24,7 @@ import {
 const { positionals: [dir], values } = readArguments({
   gen: { type: "string", default: "7" },
   import: { type: "boolean", default: false },
+  "no-list": { type: "boolean", default: false },
   write: { type: "string", multiple: true, default: [] },
 });
 
@@ -52,11 +53,11 @@ try {
     metadata: await call(drive.metadata, "audit"),
     content: await call(drive.content, "audit"),
   });
-  for (const [path, stat] of await listFiles(drive)) {
+  for (const [path, stat] of values["no-list"] ? [] : await listFiles(drive)) {
     const bytes = await call(drive, "readFile", path);
     say("file", { path, size: stat.size, mode: stat.mode, sha256: sha256(bytes) });
   }
-  say("done", { version: drive.version });
+  say("done", { version: drive.version, contentBlocks: drive.content.length });
   await call(drive, "close");
   process.exit(0);
 } catch (error) {

@@ -9,7 +9,7 @@
  * connection, so that a clone takes long enough to be interrupted.
  * `--withhold` claims not to have these content blocks, so that no cloner can be content with this
  * peer alone. The faults make it a peer that lies: one content block with a wrong byte, or a frame
- * of more than 8 MiB right after the handshake.
+ * of more than 8 MiB after the first block.
  */
 import { Buffer } from "node:buffer";
 import {
@@ -84,7 +84,7 @@ try {
       say("disconnected", { reason: error?.message ?? null });
     });
     if (values.fault === "oversized-frame") {
-      stream.once("handshake", () => stream._push(Buffer.from(OVERSIZED_FRAME)));
+      drive.metadata.once("upload", () => stream._push(Buffer.from(OVERSIZED_FRAME)));
     }
   });
   say("listening", {

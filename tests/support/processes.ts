@@ -199,10 +199,12 @@ export class Process implements AsyncDisposable {
   /** Highest resident set so far in bytes, from the kernel; 0 once the process has ended. */
   peakRssBytes(): number {
     try {
+      // Between its end and its burial a process is still listed, without figures of memory.
       const status = Deno.readTextFileSync(`/proc/${this.pid}/status`);
       return 1024 * Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0);
-    } catch {
-      return 0;
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound || this.#ended) return 0;
+      throw error;
     }
   }
 
