@@ -127,11 +127,13 @@ export class CommandOutput {
           printable(event.path),
         );
       case "progress": {
-        const { bytes, bytesTotal, downRate, upRate, peers } = event;
-        const rate = downRate > 0 || upRate === 0 ? downRate : upRate;
+        const { bytes, bytesTotal, downRate, upRate, peers, blocks, blocksTotal } = event;
+        if (blocks === blocksTotal && upRate > 0) {
+          return this.#progress(`Sending to ${count(peers, "peer")}: ${formatRate(upRate)}`, "");
+        }
         const share = bytesTotal === 0 ? 0 : Math.min(1, bytes / bytesTotal);
         const figures = `${formatBytes(bytes)} of ${formatBytes(bytesTotal)}  ` +
-          `${formatRate(rate)}  ${count(peers, "peer")}`;
+          `${formatRate(downRate)}  ${count(peers, "peer")}`;
         return this.#progress(`${bar(share)} ${figures}`, "");
       }
       case "synced": {

@@ -63,6 +63,7 @@ export class FeedStore implements FeedReader {
   /** What opening had to put in order. After `back`, see `acceptRollback`. */
   readonly recovery: Recovery;
 
+  readonly #opened: FeedFiles;
   readonly #files: SleepFiles;
   readonly #places: BlockPlaces;
   readonly #blocks: FeedBlocks;
@@ -80,13 +81,18 @@ export class FeedStore implements FeedReader {
 
   /**
    * Open a feed, or begin an empty one where there are no files. After a crash the newest commit is
-   * completed; see `recovery`.
+   * completed; see `recovery`. The files are the store's from here on, even if this fails.
    *
    * @throws {StorageError} If the files are damaged beyond what signatures can prove.
    * @throws {UsageError} If the keys do not belong together.
    */
   static open(options: OpenFeedOptions): FeedStore {
-    return new FeedStore(options);
+    try {
+      return new FeedStore(options);
+    } catch (error) {
+      closeFiles(options.files);
+      throw error;
+    }
   }
 
   private constructor({ files, publicKey, secretKey, access = "read" }: OpenFeedOptions) {
@@ -95,6 +101,7 @@ export class FeedStore implements FeedReader {
     this.discoveryKey = discoveryKey(publicKey);
     this.#secretKey = access === "write" ? secretKey?.slice() : undefined;
     this.#access = access;
+    this.#opened = files;
     this.#blocks = files.blocks;
     this.#files = new SleepFiles(files, access);
     this.#places = new BlockPlaces(this.#files.bitfield, this.#files.staged);
@@ -307,8 +314,7 @@ export class FeedStore implements FeedReader {
     const durable = options.durable === true;
     this.#blocks.flush();
     this.#files.flushNodes();
-    const barrier = durable && this.#files.unsynced;
-    if (barrier) {
+    if (durable && this.#files.unsynced) {
       this.#blocks.sync();
       this.#files.syncNodes();
     }
@@ -319,7 +325,7 @@ export class FeedStore implements FeedReader {
       this.#places.settle(settled);
       this.#files.flushBits();
     }
-    if (barrier) this.#files.syncBits();
+    if (durable && this.#files.unsynced) this.#files.syncBits();
     this.#freeCleared();
   }
 
@@ -353,8 +359,7 @@ export class FeedStore implements FeedReader {
     try {
       this.commit();
     } finally {
-      this.#files.close();
-      this.#blocks.close();
+      closeFiles(this.#opened);
     }
   }
 
@@ -450,6 +455,14 @@ export class FeedStore implements FeedReader {
     this.#checkChangeable();
     if (!this.writable) throw new LocalProtocolError("Cannot append without the secret key");
   }
+}
+
+function closeFiles(files: FeedFiles): void {
+  files.tree.close();
+  files.signatures.close();
+  files.bitfield.close();
+  files.staged?.close();
+  files.blocks.close();
 }
 
 function checkKeys(publicKey: Uint8Array, secretKey?: Uint8Array): void {

@@ -166,13 +166,6 @@ export class SleepFiles {
     return this.#unsynced || this.#tree.dirty || this.#signatures.dirty || this.bitfield.dirty ||
       this.staged?.dirty === true;
   }
-
-  close(): void {
-    this.#access.tree.close();
-    this.#access.signatures.close();
-    this.#access.bitfield.close();
-    this.#access.staged?.close();
-  }
 }
 
 function writeHeader(file: RandomAccess, kind: SleepKind): void {

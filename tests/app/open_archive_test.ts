@@ -112,7 +112,7 @@ Deno.test("createArchive() makes nothing that looks like an archive without a ho
   assertEmpty(archive, world);
 });
 
-Deno.test("createArchive() leaves the secret key unwritten last of all if its folder is no folder", () => {
+Deno.test("createArchive() makes nothing that looks like an archive when the key cannot be kept", () => {
   using temp = tempFolder();
   const world = new TestWorld(temp);
   Deno.writeTextFileSync(temp.join("home", ".dat"), "a file");
@@ -149,7 +149,7 @@ const INTERRUPTED: ReadonlyMap<string, readonly string[]> = new Map([
 for (const [step, kept] of INTERRUPTED) {
   Deno.test(`a creation cut off after ${step} is completed by the next share`, async () => {
     using temp = tempFolder();
-    const world = new TestWorld(temp);
+    const world = new TestWorld(temp, { running: true });
     const dir = created(temp, world);
     const link = `dat://${toHex(Deno.readFileSync(join(dir, ".dat/metadata.key")))}`;
     const left = new Map(kept.map((line) => line.split(" ")).map(([name, size]) => [name, size]));

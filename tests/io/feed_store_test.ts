@@ -64,6 +64,34 @@ Deno.test("FeedStore refuses files of another kind", () => {
   }
 });
 
+Deno.test("FeedStore lets go of its files when it cannot open them", () => {
+  using temp = tempFolder();
+  Deno.writeFileSync(temp.join("bitfield"), new Uint8Array(100).fill(7));
+  assert.throws(() => openIn(temp.path), StorageError); // the test fails if a handle is left
+  assert.deepEqual([...Deno.readDirSync(temp.path)].map(({ name }) => name).sort(), [
+    "bitfield",
+    "signatures",
+    "tree",
+  ]);
+});
+
+Deno.test("FeedStore.commit() makes blocks that were settled durable as well", () => {
+  const disk = new MemoryDisk();
+  const blocks = new StagingBlocks(disk);
+  const feed = openOn(disk, { blocks, staged: true });
+  blocks.feed = feed;
+  const owner = letters();
+  for (const block of [0, 1, 2, 3]) {
+    feed.put(fetchBlock(owner, feed, { block, value: LETTERS[block] }));
+  }
+  feed.commit({ durable: true });
+  assert.equal(feed.hasFinal(3), true);
+  const syncs = Object.fromEntries(disk.syncs);
+  assert.ok(syncs.data > 0 && syncs.bitfield > 0 && syncs.staged > 0);
+  feed.commit({ durable: true });
+  assert.deepEqual(Object.fromEntries(disk.syncs), syncs);
+});
+
 Deno.test("FeedStore refuses keys that do not belong together", () => {
   const other = keyPair(new Uint8Array(32).fill(2));
   const open = (options: { publicKey?: Uint8Array; secretKey?: Uint8Array }) => () =>
