@@ -11,7 +11,7 @@ import { formatLink } from "../crypto/link.ts";
 import { keyPair, PUBLIC_KEY_BYTES, SEED_BYTES } from "../crypto/sign.ts";
 import { ContentFiles } from "../io/content_files.ts";
 import { DataFile } from "../io/data_file.ts";
-import { FeedStore } from "../io/feed_store.ts";
+import { FeedStore, type OpenFeedOptions } from "../io/feed_store.ts";
 import { storageError } from "../io/handle_cache.ts";
 import { openFile } from "../io/random_access.ts";
 import {
@@ -117,7 +117,7 @@ export class Archive implements Disposable {
     const blocks = this.#contentFiles ?? new DataFile(file(paths.feed("content", "data")));
     // Only downloads into working files wait in a private place.
     const staged = keepsHistory ? undefined : file(paths.staged);
-    return this.#content = FeedStore.open({
+    return this.#content = openFeed({
       files: { ...sleepFiles(paths, "content", this.#access), staged, blocks },
       publicKey: contentKey,
       secretKey: this.#contentSecretKey(contentKey),
@@ -286,7 +286,18 @@ function openMetadata(
   const { publicKey, secretKey, access } = options;
   const blocks = new DataFile(openFile(paths.feed("metadata", "data"), { access }));
   const files = { ...sleepFiles(paths, "metadata", access), blocks };
-  return FeedStore.open({ files, publicKey, secretKey, access });
+  return openFeed({ files, publicKey, secretKey, access });
+}
+
+/** Open a feed; where that fails, its files are let go. */
+function openFeed(options: OpenFeedOptions): FeedStore {
+  try {
+    return FeedStore.open(options);
+  } catch (error) {
+    const { tree, signatures, bitfield, staged, blocks } = options.files;
+    for (const file of [tree, signatures, bitfield, staged, blocks]) file?.close();
+    throw error;
+  }
 }
 
 function sleepFiles(paths: ArchivePaths, feed: "metadata" | "content", access: Access) {

@@ -107,13 +107,18 @@ export class Synchronizer {
   async run(): Promise<void> {
     const accepting = this.#accept();
     using ticker = new Ticker(TICK_MS);
-    const never = new Channel<never>(1);
+    const never: Receiver<never> = new Channel<never>(1);
     const { signals = never, found = never } = this.#options;
-    const arms = { signals, ticks: ticker.ticks, inbound: this.#inbound, found };
+    const inbound: Receiver<Inbound> = this.#inbound;
+    const arms = { signals, ticks: ticker.ticks, inbound, found };
     try {
       while (!this.#core.finished) {
         const { arm, received } = await select(arms);
-        if (received.done) continue;
+        if (received.done) {
+          // Whoever fed this arm is done; a closed arm is always ready and must not be asked again.
+          arms[arm] = never;
+          continue;
+        }
         if (arm === "signals") {
           const signal = received.value as StopSignal;
           this.stop(new InterruptedError("Stopped before the job was done", signal));

@@ -22,7 +22,11 @@ export function onTick(state: SyncState, gap: number): void {
     if (gap > SLEEP_GAP_MS) restartTimers(state, peer);
     const late = peer.phase === "closing" ? undefined : lateness(state, peer);
     if (late !== undefined) state.unlink(peer, new TroveError(late));
-    else if (peer.phase !== "closing" && state.now - peer.sentAt >= KEEPALIVE_MS) {
+    // Before our own Feed there is no key to say anything with, not even this.
+    else if (
+      peer.phase !== "closing" && peer.primary !== undefined &&
+      state.now - peer.sentAt >= KEEPALIVE_MS
+    ) {
       peer.sentAt = state.now;
       state.effects.push({ kind: "keepalive", peer: peer.id });
     }

@@ -231,6 +231,15 @@ Deno.test("a silent peer and one that never shakes hands are given up", () => {
   assert.equal(other.count("peer-closed"), 1);
 });
 
+Deno.test("nothing is sent to a stranger who says nothing", () => {
+  const swarm = new Swarm("stranger");
+  const sharer = swarm.add("sharer", { feed: ownFeed(3), live: true });
+  swarm.give(sharer, { kind: "linked", peer: 999, address: "stranger" });
+  swarm.run(4000);
+  assert.deepEqual([...sharer.sentAt.keys()], []);
+  assert.deepEqual(sharer.sent, []);
+});
+
 Deno.test("addresses that fail are tried again, for a while or for ever", () => {
   const source = ownFeed(3);
   const swarm = new Swarm("retries");
