@@ -55,6 +55,9 @@ export class ContentFiles implements BlockStore {
   readonly #staging: string;
   readonly #handles = new HandleCache();
   readonly #buffers = new BufferPool(BLOCK_BYTES, FREE_BUFFERS);
+  /** The file that was used last, and where its cursor is. */
+  #last: Deno.FsFile | undefined;
+  #position = 0;
   /** By first block. */
   #slots: Slot[] = [];
   #recent: Slot | undefined;
@@ -106,12 +109,13 @@ export class ContentFiles implements BlockStore {
     const file = this.#handles.open(path, slot.place === "final" ? "read" : "write");
     if (file === undefined) return undefined;
     try {
-      file.seekSync(offset, Deno.SeekMode.Start);
+      this.#seek(file, offset);
       let filled = 0;
       while (filled < bytes.length) {
         const count = file.readSync(bytes.subarray(filled));
         if (count === null || count === 0) return undefined;
         filled += count;
+        this.#position += count;
       }
     } catch (error) {
       throw new StorageError(`Cannot read "${path}" at byte ${offset}`, { cause: error });
@@ -145,8 +149,12 @@ export class ContentFiles implements BlockStore {
       const path = this.#pathOf(slot);
       try {
         const file = this.#openToWrite(slot);
-        file.seekSync(offset, Deno.SeekMode.Start);
-        for (let rest = bytes; rest.length > 0;) rest = rest.subarray(file.writeSync(rest));
+        this.#seek(file, offset);
+        for (let rest = bytes; rest.length > 0;) {
+          const count = file.writeSync(rest);
+          rest = rest.subarray(count);
+          this.#position += count;
+        }
       } catch (error) {
         if (error instanceof TroveError) throw error;
         throw storageError(`Cannot write "${path}" at byte ${offset}`, error);
@@ -183,6 +191,15 @@ export class ContentFiles implements BlockStore {
 
   close(): void {
     this.#handles.closeAll();
+  }
+
+  /** Most blocks lie behind the one before: no seek then. */
+  #seek(file: Deno.FsFile, offset: number): void {
+    if (file === this.#last && offset === this.#position) return;
+    this.#last = undefined; // should the seek fail
+    file.seekSync(offset, Deno.SeekMode.Start);
+    this.#last = file;
+    this.#position = offset;
   }
 
   #copy(slot: Slot, copy: ContentFile): void {

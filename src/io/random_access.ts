@@ -18,6 +18,8 @@ class DiskFile implements RandomAccess {
   #file?: Deno.FsFile;
   /** Where the file's cursor is, or -1 after a failure. Saves most of the seeks. */
   #position = 0;
+  /** Size in bytes, once somebody asked who has the file for writing. */
+  #size?: number;
   #closed = false;
 
   constructor(path: string, access: "read" | "write") {
@@ -26,8 +28,12 @@ class DiskFile implements RandomAccess {
   }
 
   size(): number {
+    if (this.#size !== undefined) return this.#size;
     try {
-      return this.#existing()?.statSync().size ?? 0;
+      const size = this.#existing()?.statSync().size ?? 0;
+      // Whoever may write has the file for itself; a reader looks again each time.
+      if (this.#access === "write") this.#size = size;
+      return size;
     } catch (cause) {
       throw this.#failure("measure", undefined, cause);
     }
@@ -60,6 +66,7 @@ class DiskFile implements RandomAccess {
         const count = file.writeSync(done === 0 ? bytes : bytes.subarray(done));
         done += count;
         this.#position += count;
+        if (this.#size !== undefined) this.#size = Math.max(this.#size, this.#position);
       }
     } catch (cause) {
       throw this.#failure("write", offset + done, cause);
@@ -69,6 +76,7 @@ class DiskFile implements RandomAccess {
   truncate(size: number): void {
     try {
       this.#writable().truncateSync(size);
+      this.#size = undefined;
     } catch (cause) {
       throw this.#failure("truncate", size, cause);
     }

@@ -1,0 +1,172 @@
+/**
+ * Archives made entry by entry, for what no import would make, and copies of them without a network:
+ * each block comes with the proof that a peer would send.
+ */
+import { join } from "node:path";
+import { finishCheckout, planCheckout } from "../../src/app/checkout.ts";
+import type { CheckoutPlan } from "../../src/app/checkout.ts";
+import { type Archive, createArchive, openClone } from "../../src/app/open_archive.ts";
+import { toUtf8 } from "../../src/base/bytes.ts";
+import type { Stat } from "../../src/core/archive/entry.ts";
+import { FolderTable } from "../../src/core/archive/folder_table.ts";
+import { leafHash } from "../../src/crypto/hash.ts";
+import type { FeedStore } from "../../src/io/feed_store.ts";
+import { fetchBlock } from "./open_feed.ts";
+import type { TempFolder } from "./temp.ts";
+import { TestWorld } from "./test_world.ts";
+
+const BLOCK_BYTES = 64 * 1024;
+
+/** The modification time of crafted files: each put is a second later. */
+const FIRST_MTIME = Date.UTC(2020, 0, 1);
+
+/** The owner's side. Its folder holds no files: the bytes of its blocks are in memory. */
+export class CraftedArchive implements Disposable {
+  readonly archive: Archive;
+  readonly blocks: Uint8Array[] = [];
+  readonly #table = new FolderTable();
+  #mtime = FIRST_MTIME;
+
+  constructor(temp: TempFolder) {
+    this.archive = createArchive(temp.folder("owner"), new TestWorld(temp, { home: "owner-home" }));
+  }
+
+  get content(): FeedStore {
+    return this.archive.content!;
+  }
+
+  /** Put a file with these bytes; `changes` says what its entry tells instead. Gives its Stat. */
+  put(path: string, bytes: Uint8Array | string, changes: Partial<Stat> = {}): Stat {
+    const value = typeof bytes === "string" ? toUtf8(bytes) : bytes;
+    const { length: offset, byteLength: byteOffset } = this.content;
+    const added: Uint8Array[] = [];
+    for (let at = 0; at < value.length; at += BLOCK_BYTES) {
+      added.push(value.subarray(at, at + BLOCK_BYTES));
+    }
+    this.blocks.push(...added);
+    this.content.appendLeaves(
+      added.map((block) => ({ hash: leafHash(block), size: block.length })),
+    );
+    this.content.commit();
+    this.#mtime += 1000;
+    const stat: Stat = {
+      ...{ mode: 0o100644, uid: 0, gid: 0, size: value.length, blocks: added.length },
+      ...{ offset, byteOffset, mtime: this.#mtime, ctime: this.#mtime },
+      ...changes,
+    };
+    this.#append(this.#table.put(path, stat, this.archive.metadata.length));
+    return stat;
+  }
+
+  /** Put an entry without content of its own. */
+  putStat(path: string, stat: Partial<Stat>): void {
+    this.put(path, "", stat);
+  }
+
+  delete(path: string): void {
+    this.#append(this.#table.delete(path, this.archive.metadata.length));
+  }
+
+  #append(entry: Uint8Array): void {
+    this.archive.metadata.append([entry]);
+    this.archive.metadata.commit();
+  }
+
+  [Symbol.dispose](): void {
+    this.archive[Symbol.dispose]();
+  }
+}
+
+/** A folder into which a crafted archive is cloned. Opened anew for each step, as commands do. */
+export class CraftedCopy {
+  readonly dir: string;
+  readonly owner: CraftedArchive;
+  readonly world: TestWorld;
+  /** The messages of all warnings so far. */
+  readonly warnings: string[] = [];
+
+  constructor(temp: TempFolder, owner: CraftedArchive) {
+    this.owner = owner;
+    this.dir = temp.join("copy");
+    this.world = new TestWorld(temp, { home: "copy-home" });
+  }
+
+  path(...parts: string[]): string {
+    return join(this.dir, ...parts);
+  }
+
+  /** Open the copy with all metadata; without `body` that is all. */
+  async open<T>(body: (archive: Archive) => Promise<T> | T): Promise<T> {
+    const { publicKey } = this.owner.archive.metadata;
+    using archive = openClone(this.dir, { world: this.world, publicKey });
+    const { metadata } = this.owner.archive;
+    for (let block = 0; block < metadata.length; block++) {
+      if (archive.metadata.hasBlock(block)) continue;
+      const value = metadata.readVerified(block)!.slice();
+      archive.metadata.put(fetchBlock(metadata, archive.metadata, { block, value }));
+    }
+    archive.metadata.commit();
+    archive.openContent();
+    return await body(archive);
+  }
+
+  plan(archive: Archive, signal?: AbortSignal): Promise<CheckoutPlan> {
+    return planCheckout(archive, {
+      signal,
+      emit: (event) => {
+        if (event.event === "warning") this.warnings.push(event.message);
+      },
+    });
+  }
+
+  /** Fetch the blocks of a plan that `wants`, in order; gives those that came. */
+  fetch(archive: Archive, plan: CheckoutPlan, wants = (_block: number) => true): number[] {
+    const content = archive.content!;
+    const fetched: number[] = [];
+    for (const { start, end } of plan.ranges) {
+      for (let block = start; block < end; block++) {
+        if (content.hasBlock(block) || !wants(block)) continue;
+        this.take(archive, block);
+        fetched.push(block);
+      }
+    }
+    content.commit();
+    return fetched;
+  }
+
+  /** Take one block of content from the owner, uncommitted. */
+  take(archive: Archive, block: number): void {
+    const value = this.owner.blocks[block].slice();
+    archive.content!.put(fetchBlock(this.owner.content, archive.content!, { block, value }));
+  }
+
+  /** Bring the copy to the owner's version, all in one; gives the blocks that were fetched. */
+  pull(): Promise<number[]> {
+    return this.open(async (archive) => {
+      const plan = await this.plan(archive);
+      const fetched = this.fetch(archive, plan);
+      finishCheckout(archive, plan);
+      return fetched;
+    });
+  }
+
+  /** Every file of the folder but those in `.dat`, with its text; folders end in a slash. */
+  files(): Record<string, string> {
+    const found: [string, string][] = [];
+    const walk = (below: string) => {
+      for (const entry of Deno.readDirSync(join(this.dir, below))) {
+        const path = below + entry.name;
+        if (path === ".dat") continue;
+        if (entry.isFile) found.push([path, Deno.readTextFileSync(join(this.dir, path))]);
+        else if (entry.isSymlink) {
+          found.push([path, `-> ${Deno.readLinkSync(join(this.dir, path))}`]);
+        } else {
+          found.push([`${path}/`, ""]);
+          walk(`${path}/`);
+        }
+      }
+    };
+    walk("");
+    return Object.fromEntries(found.sort(([a], [b]) => a < b ? -1 : 1));
+  }
+}
