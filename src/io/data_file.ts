@@ -76,10 +76,10 @@ export class DataFile implements BlockStore {
    * Cuts the file off if the range reaches to its end; otherwise the bytes stay, for a file cannot
    * have its middle taken out.
    *
-   * @param byteEnd Where the range ends in the feed's data. Without it nothing is freed.
+   * @param byteEnd Where the range ends in the feed's data.
    */
-  clear(_range: BlockRange, byteOffset: number, byteEnd?: number): void {
-    if (byteEnd === undefined || byteEnd <= byteOffset) return;
+  clear(_range: BlockRange, byteOffset: number, byteEnd: number): void {
+    if (byteEnd <= byteOffset) return;
     const size = this.#file.size();
     if (byteOffset < size && size <= byteEnd) this.#file.truncate(byteOffset);
   }

@@ -6,43 +6,28 @@
  * verifies, short of the newest blocks at most. Source: spec of storage, sections 8 to 15.
  */
 import { equalBytes, toHex } from "../base/bytes.ts";
-import { LocalProtocolError, StorageError, UsageError } from "../base/errors.ts";
+import { LocalProtocolError, StorageError } from "../base/errors.ts";
 import { type Appended, appendLeaves, totalSize } from "../core/feed/append.ts";
 import type { BlockRange, BlockSpan, BlockStore } from "../core/feed/block_store.ts";
-import { fullRoots } from "../core/feed/flat_tree.ts";
 import type { TreeNode } from "../core/feed/node.ts";
 import type { FeedReader, VerifiedBlock } from "../core/feed/reader.ts";
 import { entryOffset, TREE_ENTRY_BYTES } from "../core/sleep/layout.ts";
 import { discoveryKey, type Hashed, leafHash, rootHash } from "../crypto/hash.ts";
-import { PUBLIC_KEY_BYTES, SECRET_KEY_BYTES, sign, verify } from "../crypto/sign.ts";
+import { sign } from "../crypto/sign.ts";
 import { BlockPlaces } from "./block_places.ts";
+import { BlockSpans } from "./block_spans.ts";
+import { checkKeys, closeFiles, type FeedFiles, type OpenFeedOptions } from "./feed_files.ts";
 import { recoverFeed, type Recovery } from "./feed_recovery.ts";
-import { type SleepAccess, SleepFiles } from "./sleep_files.ts";
+import { SleepFiles } from "./sleep_files.ts";
 
+export type { FeedFiles, OpenFeedOptions } from "./feed_files.ts";
 export type { Recovery } from "./feed_recovery.ts";
 
-/** Largest block that may be appended, in bytes: more does not fit into a message. */
-export const MAX_BLOCK_BYTES = 8 * 1024 * 1024;
-
-/** A `BlockStore` that may want to know where cleared blocks end, to cut its file off there. */
-export interface FeedBlocks extends BlockStore {
-  clear(range: BlockRange, byteOffset: number, byteEnd?: number): void;
-}
-
-/** Where a feed lies. The store closes them all. */
-export interface FeedFiles extends SleepAccess {
-  readonly blocks: FeedBlocks;
-}
-
-export interface OpenFeedOptions {
-  readonly files: FeedFiles;
-  /** 32 bytes. */
-  readonly publicKey: Uint8Array;
-  /** 64 bytes; with it and access `write` the feed can be appended to. */
-  readonly secretKey?: Uint8Array;
-  /** `read` (the default) changes no file. */
-  readonly access?: "read" | "write";
-}
+/**
+ * Largest block that may be appended, in bytes: with its proof it must fit into a message of 8 MiB.
+ * Source: limits, section 6.
+ */
+export const MAX_BLOCK_BYTES = 8 * 1024 * 1024 - 8 * 1024;
 
 /** Blocks given up, whose bytes may go once their bits are cleared on disk. */
 interface Cleared extends BlockRange {
@@ -55,8 +40,6 @@ interface Signed extends Appended {
   readonly signature: Uint8Array;
 }
 
-const NOWHERE: BlockSpan = { block: -1, byteOffset: 0, size: 0 };
-
 export class FeedStore implements FeedReader {
   readonly publicKey: Uint8Array;
   readonly discoveryKey: Uint8Array;
@@ -66,15 +49,14 @@ export class FeedStore implements FeedReader {
   readonly #opened: FeedFiles;
   readonly #files: SleepFiles;
   readonly #places: BlockPlaces;
-  readonly #blocks: FeedBlocks;
+  readonly #spans: BlockSpans;
+  readonly #blocks: BlockStore;
   readonly #secretKey?: Uint8Array;
   readonly #access: "read" | "write";
   #length: number;
   #byteLength: number;
   /** The full roots of `#length`, or undefined until somebody asks. */
   #roots?: readonly TreeNode[];
-  /** The place asked for last: blocks are mostly read and written in order. */
-  #lastSpan: BlockSpan = NOWHERE;
   #cleared: Cleared[] = [];
   #needsConsent: boolean;
   #closed = false;
@@ -105,6 +87,7 @@ export class FeedStore implements FeedReader {
     this.#blocks = files.blocks;
     this.#files = new SleepFiles(files, access);
     this.#places = new BlockPlaces(this.#files.bitfield, this.#files.staged);
+    this.#spans = new BlockSpans(this.#files);
     if (access === "write") {
       const found = recoverFeed({
         name: files.tree.name,
@@ -186,7 +169,7 @@ export class FeedStore implements FeedReader {
    * @throws {StorageError} If the tree does not say: the block was never verified.
    */
   spanOf(block: number): BlockSpan {
-    const span = this.#locate(block);
+    const span = this.#spans.of(block);
     if (span === undefined) {
       throw new StorageError(`Cannot tell where block ${block} lies: its tree nodes are missing`);
     }
@@ -196,7 +179,7 @@ export class FeedStore implements FeedReader {
   /** The bytes of a block that is held, unverified; undefined if they cannot be read in full. */
   readBlock(block: number): Uint8Array | undefined {
     if (!this.hasBlock(block)) return undefined;
-    const span = this.#locate(block);
+    const span = this.#spans.of(block);
     return span === undefined ? undefined : this.#blocks.read(span);
   }
 
@@ -251,7 +234,7 @@ export class FeedStore implements FeedReader {
     if (signed !== undefined) checkLength(signed.length);
     for (const node of nodes) {
       // A leaf held before may come again with its size put right; see `verifyData`.
-      if (this.#files.bitfield.hasNode(node.index)) this.#lastSpan = NOWHERE;
+      if (this.#files.bitfield.hasNode(node.index)) this.#spans.forget();
       this.#files.putNode(node);
     }
     if (signed !== undefined) {
@@ -381,24 +364,6 @@ export class FeedStore implements FeedReader {
     if (this.writable) this.#files.dropSignaturesAfter(this.#length);
   }
 
-  #locate(block: number): BlockSpan | undefined {
-    const last = this.#lastSpan;
-    if (last.block === block) return last;
-    const size = this.hasNode(2 * block) ? this.#files.storedSize(2 * block) : undefined;
-    if (size === undefined) return undefined;
-    let byteOffset = 0;
-    if (last.block === block - 1 && last !== NOWHERE) {
-      byteOffset = last.byteOffset + last.size;
-    } else {
-      for (const index of fullRoots(block)) {
-        const below = this.#files.storedSize(index);
-        if (below === undefined) return undefined;
-        byteOffset += below;
-      }
-    }
-    return this.#lastSpan = { block, byteOffset, size };
-  }
-
   #readMatching(block: number): Uint8Array | undefined {
     const bytes = this.readBlock(block);
     const leaf = this.#files.node(2 * block);
@@ -454,29 +419,6 @@ export class FeedStore implements FeedReader {
   #checkWritable(): void {
     this.#checkChangeable();
     if (!this.writable) throw new LocalProtocolError("Cannot append without the secret key");
-  }
-}
-
-function closeFiles(files: FeedFiles): void {
-  files.tree.close();
-  files.signatures.close();
-  files.bitfield.close();
-  files.staged?.close();
-  files.blocks.close();
-}
-
-function checkKeys(publicKey: Uint8Array, secretKey?: Uint8Array): void {
-  if (publicKey.length !== PUBLIC_KEY_BYTES) {
-    throw new UsageError(
-      `Cannot open a feed with a key of ${publicKey.length} bytes, need ${PUBLIC_KEY_BYTES}`,
-    );
-  }
-  if (secretKey === undefined) return;
-  const message = new Uint8Array(0);
-  if (
-    secretKey.length !== SECRET_KEY_BYTES || !verify(message, sign(message, secretKey), publicKey)
-  ) {
-    throw new UsageError("Cannot open the feed: the secret key belongs to another public key");
   }
 }
 

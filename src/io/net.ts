@@ -19,7 +19,7 @@ export interface HostPort {
  */
 export function parseAddress(text: string): HostPort {
   const match =
-    /^(?:\[([0-9a-fA-F:.%]+)\]|([^:[\]\s]+)|([0-9a-fA-F]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.]*))(?::(\d+))?$/
+    /^(?:\[([0-9a-fA-F:.]+(?:%[\w.-]+)?)\]|([^:[\]\s]+)|([0-9a-fA-F]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.]*))(?::(\d+))?$/
       .exec(text);
   const port = match?.[4] === undefined ? DEFAULT_PORT : Number(match[4]);
   const host = match?.[1] ?? match?.[2] ?? match?.[3];

@@ -85,7 +85,6 @@ Deno.test("DataFile.clear() cuts the file off only if the range reaches its end"
   data.flush();
   data.clear({ start: 0, end: 1 }, 0, 4);
   data.clear({ start: 1, end: 1 }, 4, 4);
-  data.clear({ start: 1, end: 3 }, 4);
   assert.equal(disk.open("data").size(), 12);
   data.clear({ start: 2, end: 3 }, 8, 12);
   assert.equal(disk.open("data").size(), 8);

@@ -140,6 +140,16 @@ export class CraftedCopy {
     archive.content!.put(fetchBlock(this.owner.content, archive.content!, { block, value }));
   }
 
+  /** Learn the hashes of blocks, and that their bytes are here under their final names, as found. */
+  learn(archive: Archive, blocks: readonly number[], options: { held: boolean }): void {
+    const content = archive.content!;
+    for (const block of blocks) {
+      content.put(fetchBlock(this.owner.content, content, { block }));
+      if (options.held) content.markHeld(block);
+    }
+    content.commit();
+  }
+
   /** Bring the copy to the owner's version, all in one; gives the blocks that were fetched. */
   pull(): Promise<number[]> {
     return this.open(async (archive) => {

@@ -7,7 +7,8 @@ import type { FeedReader, VerifiedBlock } from "../../src/core/feed/reader.ts";
 import { verifyData } from "../../src/core/feed/verify.ts";
 import { type KeyPair, keyPair } from "../../src/crypto/sign.ts";
 import { DataFile } from "../../src/io/data_file.ts";
-import { type FeedBlocks, type FeedFiles, FeedStore } from "../../src/io/feed_store.ts";
+import type { BlockStore } from "../../src/core/feed/block_store.ts";
+import { type FeedFiles, FeedStore } from "../../src/io/feed_store.ts";
 import { openFile } from "../../src/io/random_access.ts";
 import type { MemoryDisk } from "./memory_access.ts";
 
@@ -19,7 +20,7 @@ export interface OpenOptions {
   readonly secretKey?: Uint8Array;
   readonly access?: "read" | "write";
   /** In place of a `data` file. */
-  readonly blocks?: FeedBlocks;
+  readonly blocks?: BlockStore;
   /** Whether there is a file for the bits of staged blocks. */
   readonly staged?: boolean;
 }

@@ -2,14 +2,14 @@
  * Blocks in groups of four: a group grows in a private file and is copied to the final one when it
  * is complete, as the files of a downloaded archive are.
  */
-import type { BlockRange, BlockSpan } from "../../src/core/feed/block_store.ts";
+import type { BlockRange, BlockSpan, BlockStore } from "../../src/core/feed/block_store.ts";
 import { DataFile } from "../../src/io/data_file.ts";
-import type { FeedBlocks, FeedStore } from "../../src/io/feed_store.ts";
+import type { FeedStore } from "../../src/io/feed_store.ts";
 import type { MemoryDisk } from "./memory_access.ts";
 
 export const GROUP_BLOCKS = 4;
 
-export class StagingBlocks implements FeedBlocks {
+export class StagingBlocks implements BlockStore {
   readonly #final: DataFile;
   readonly #private: DataFile;
   /** To be set once the feed is open: it knows what lies where. */

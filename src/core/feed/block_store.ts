@@ -37,8 +37,8 @@ export interface BlockStore {
    */
   settle(): readonly BlockRange[];
 
-  /** The feed gave up these blocks, which began at `byteOffset`. May free their space. */
-  clear(range: BlockRange, byteOffset: number): void;
+  /** The feed gave up these blocks, bytes [byteOffset, byteEnd). May free their space. */
+  clear(range: BlockRange, byteOffset: number, byteEnd: number): void;
 
   /** Return once everything flushed has reached the disk. */
   sync(): void;
