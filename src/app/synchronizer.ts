@@ -4,9 +4,10 @@
  * select, so a slow peer holds up nobody.
  */
 import { toHex } from "../base/bytes.ts";
-import { InterruptedError, TroveError, unreachable } from "../base/errors.ts";
+import { InterruptedError, StorageError, TroveError, unreachable } from "../base/errors.ts";
 import type { StopSignal, World } from "../base/world.ts";
 import type { Effect, FeedId, Input, PeerAddress, PeerId, Report } from "../core/sync/inputs.ts";
+import { TICK_MS } from "../core/sync/limits.ts";
 import { SyncCore } from "../core/sync/sync_core.ts";
 import type { Message } from "../core/wire/messages.ts";
 import { Session } from "../core/wire/session.ts";
@@ -15,6 +16,7 @@ import { Channel, type Receiver } from "../csp/channel.ts";
 import { select } from "../csp/select.ts";
 import { Ticker } from "../csp/ticker.ts";
 import type { FeedStore } from "../io/feed_store.ts";
+import { delay } from "../io/pause.ts";
 import { dialPeer, formatAddress, parseAddress } from "../io/net.ts";
 import { type Inbound, PeerLink } from "../io/peer_link.ts";
 
@@ -40,16 +42,17 @@ export interface SynchronizerOptions {
   readonly found?: Receiver<{ address: PeerAddress; primary: FeedId }>;
 }
 
-const TICK_MS = 1000;
-
 /** Pieces of streams that wait for the loop; each is at most a read of 256 KiB. */
 const INBOUND_PIECES = 8;
 
 /** Pieces taken before what they brought is committed: a commit costs a few small writes. */
 const PIECES_PER_COMMIT = 8;
 
-/** Links that were accepted and did not shake hands yet, beyond which new ones are turned away. */
+/** Sockets at once, those that are being closed included; the core has its own, lower limits. */
 const MAX_LINKS = 256;
+
+/** After a connection that could not be accepted, for example because there are too many files. */
+const ACCEPT_PAUSE_MS = 100;
 
 export class Synchronizer {
   readonly #world: World;
@@ -69,11 +72,13 @@ export class Synchronizer {
   #releases: (() => void)[] = [];
   readonly #abort = new AbortController();
   #draining = false;
+  #listening: boolean;
   #nextPeer: PeerId = 1;
   #failure: unknown;
 
   constructor(options: SynchronizerOptions) {
     this.#options = options;
+    this.#listening = options.listener !== undefined;
     this.#world = options.world;
     this.#director = options.director;
     const id = options.world.randomBytes(32);
@@ -100,6 +105,7 @@ export class Synchronizer {
   /** End all links in good order; `run` returns. With a failure, it throws that. */
   stop(failure?: unknown): void {
     this.#failure ??= failure;
+    this.#stopListening(); // whoever comes from here on would keep us from ending
     this.input({ kind: "stop" });
   }
 
@@ -187,9 +193,7 @@ export class Synchronizer {
         return this.#unlink(effect.peer, effect.reason);
       case "load": {
         const { peer, feed, request } = effect;
-        const { store } = this.#feeds.get(feed)!;
-        const value = store.readVerified(request.block);
-        if (value !== undefined) this.#lent.set(value, store);
+        const value = this.#load(feed, request.block);
         this.#pending.push({ kind: "loaded", peer, feed, request, value });
         return;
       }
@@ -210,14 +214,37 @@ export class Synchronizer {
     }
   }
 
+  /** The block for a peer, or undefined if it cannot be had: that is no fault of the peer's. */
+  #load(feed: FeedId, block: number): Uint8Array | undefined {
+    // What is not on disk yet still lies in a buffer that the next pieces are read into.
+    if (this.#uncommitted.get(feed)?.includes(block)) this.#commitStores();
+    const { store } = this.#feeds.get(feed)!;
+    try {
+      const value = store.readVerified(block);
+      if (value !== undefined) this.#lent.set(value, store);
+      return value;
+    } catch (error) {
+      if (error instanceof StorageError) return undefined;
+      throw error;
+    }
+  }
+
   #unlink(peer: PeerId, reason: TroveError | "closed" | "done"): void {
     const link = this.#links.get(peer);
     if (reason === "done") link?.finish();
     else link?.abort();
   }
 
-  /** Put on disk what was stored since the last time, and tell the core. */
+  /** Put on disk what was stored since the last time, and let go of the bytes it came in. */
   #commit(): void {
+    this.#commitStores();
+    const releases = this.#releases;
+    this.#releases = [];
+    for (const release of releases) release();
+  }
+
+  /** Put on disk what was stored since the last time, and tell the core. */
+  #commitStores(): void {
     while (this.#uncommitted.size > 0) {
       const uncommitted = [...this.#uncommitted];
       this.#uncommitted.clear();
@@ -226,8 +253,6 @@ export class Synchronizer {
         this.input({ kind: "stored", feed, blocks });
       }
     }
-    for (const release of this.#releases) release();
-    this.#releases = [];
   }
 
   #recycle(message: Message): void {
@@ -251,23 +276,34 @@ export class Synchronizer {
   }
 
   async #accept(): Promise<void> {
-    const { listener } = this.#options;
-    if (listener === undefined) return;
-    try {
-      for await (const conn of listener) {
-        if (this.#links.size >= MAX_LINKS) {
-          conn.close();
-          continue;
-        }
-        if ("setNoDelay" in conn) (conn as Deno.TcpConn).setNoDelay(true);
-        const remote = conn.remoteAddr as Deno.NetAddr;
-        const address = formatAddress({ host: remote.hostname, port: remote.port });
-        this.#start(this.#run(conn, this.#openSession(), address));
+    while (this.#listening) {
+      let conn: Deno.Conn;
+      try {
+        conn = await this.#options.listener!.accept();
+      } catch {
+        // Closing the listener is how this task is told to end; all else may pass.
+        if (this.#listening) await delay(ACCEPT_PAUSE_MS);
+        continue;
       }
-    } catch (error) {
-      // Closing the listener is how this task is told to end.
-      if (!this.#abort.signal.aborted) throw error;
+      if (this.#listening && this.#links.size < MAX_LINKS) this.#welcome(conn);
+      else conn.close();
     }
+  }
+
+  #welcome(conn: Deno.Conn): void {
+    try {
+      if ("setNoDelay" in conn) (conn as Deno.TcpConn).setNoDelay(true);
+    } catch {
+      return conn.close(); // gone already
+    }
+    const { hostname: host, port } = conn.remoteAddr as Deno.NetAddr;
+    this.#start(this.#run(conn, this.#openSession(), formatAddress({ host, port })));
+  }
+
+  #stopListening(): void {
+    if (!this.#listening) return;
+    this.#listening = false;
+    this.#options.listener!.close();
   }
 
   #openSession(): Session {
@@ -293,19 +329,29 @@ export class Synchronizer {
     const onEncoded = (message: Message) => this.#recycle(message);
     const link = new PeerLink(peer, { conn, session, inbound: this.#inbound, onEncoded });
     this.#links.set(peer, link);
-    await this.#inbound.send({ kind: "linked", peer, address, primary });
+    const taken = await this.#inbound.send({ kind: "linked", peer, address, primary });
+    if (!taken) link.abort();
     await link.run();
   }
 
   /** Keep hold of a task until it ends. One that throws has found a bug: the loop ends with it. */
   #start(task: Promise<void>): void {
-    const kept = task.catch((error) => this.stop(error)).finally(() => this.#tasks.delete(kept));
+    const kept = task.catch((error) => this.#fail(error)).finally(() => this.#tasks.delete(kept));
     this.#tasks.add(kept);
+  }
+
+  /** End with this failure, whatever else goes wrong on the way. */
+  #fail(failure: unknown): void {
+    try {
+      this.stop(failure);
+    } catch {
+      // `run` throws the first one.
+    }
   }
 
   async #end(accepting: Promise<void>): Promise<void> {
     this.#abort.abort();
-    this.#options.listener?.close();
+    this.#stopListening();
     for (const link of this.#links.values()) link.abort();
     // Whoever waits to hand something over is let go: nobody takes it any more.
     this.#inbound.close();

@@ -7,9 +7,23 @@ import { type Range, RangeSet } from "./ranges.ts";
 const PAGE_BITS = 8192;
 const PAGE_BYTES = PAGE_BITS / 8;
 
+/** How many bits of a byte are set, by its value. */
+const BIT_COUNT = Uint8Array.from({ length: 256 }, (_, byte) => {
+  let count = 0;
+  for (let rest = byte; rest !== 0; rest &= rest - 1) count++;
+  return count;
+});
+
+/** A partly filled page. */
+interface Page {
+  readonly bits: Uint8Array;
+  /** How many are set: to see that a page became uniform without a look at all of it. */
+  count: number;
+}
+
 export class Bitfield {
   readonly #full = new RangeSet();
-  readonly #mixed = new Map<number, Uint8Array>();
+  readonly #mixed = new Map<number, Page>();
   /** The keys of `#mixed`, in order. */
   readonly #mixedPages = new RangeSet();
   readonly #maxMixed: number;
@@ -24,10 +38,10 @@ export class Bitfield {
 
   has(bit: number): boolean {
     const page = Math.floor(bit / PAGE_BITS);
-    const bits = this.#mixed.get(page);
-    if (bits === undefined) return this.#full.has(page);
+    const mixed = this.#mixed.get(page);
+    if (mixed === undefined) return this.#full.has(page);
     const at = bit - page * PAGE_BITS;
-    return (bits[at >> 3] & (0x80 >> (at & 7))) !== 0;
+    return (mixed.bits[at >> 3] & (0x80 >> (at & 7))) !== 0;
   }
 
   /** Add [start, end). Answers false if some of it had to be dropped. */
@@ -63,17 +77,15 @@ export class Bitfield {
 
   /** One past the largest set bit, or 0. */
   get end(): number {
-    let end = this.#full.end * PAGE_BITS;
-    for (const [page, bits] of this.#mixed) {
-      if ((page + 1) * PAGE_BITS <= end) continue;
-      for (let byte = PAGE_BYTES - 1; byte >= 0; byte--) {
-        if (bits[byte] === 0) continue;
-        const lowest = 31 - Math.clz32(bits[byte] & -bits[byte]);
-        end = Math.max(end, page * PAGE_BITS + byte * 8 + 8 - lowest);
-        break;
-      }
-    }
-    return end;
+    const full = this.#full.end;
+    if (full >= this.#mixedPages.end) return full * PAGE_BITS;
+    // A mixed page has a set bit, so nothing before the last one matters.
+    const page = this.#mixedPages.end - 1;
+    const { bits } = this.#mixed.get(page)!;
+    let byte = PAGE_BYTES - 1;
+    while (bits[byte] === 0) byte--;
+    const lowest = 31 - Math.clz32(bits[byte] & -bits[byte]);
+    return page * PAGE_BITS + byte * 8 + 8 - lowest;
   }
 
   #change(start: number, end: number, value: boolean): boolean {
@@ -115,28 +127,29 @@ export class Bitfield {
   /** `start` and `end - 1` lie in the same page. */
   #changeWithin(start: number, end: number, value: boolean): boolean {
     const page = Math.floor(start / PAGE_BITS);
-    let bits = this.#mixed.get(page);
-    if (bits === undefined) {
+    let mixed = this.#mixed.get(page);
+    if (mixed === undefined) {
       const wasFull = this.#full.has(page);
       if (wasFull === value) return true;
       if (this.#mixed.size >= this.#maxMixed) {
         if (wasFull) this.#full.remove(page, page + 1);
         return false;
       }
-      bits = new Uint8Array(PAGE_BYTES);
+      mixed = { bits: new Uint8Array(PAGE_BYTES), count: 0 };
       if (wasFull) {
-        bits.fill(0xff);
+        mixed.bits.fill(0xff);
+        mixed.count = PAGE_BITS;
         this.#full.remove(page, page + 1);
       }
-      this.#mixed.set(page, bits);
+      this.#mixed.set(page, mixed);
       this.#mixedPages.add(page, page + 1);
     }
     const base = page * PAGE_BITS;
-    fillBits(bits, start - base, end - base, value);
-    if (value && bits.every((byte) => byte === 0xff)) {
+    fillBits(mixed, start - base, end - base, value);
+    if (mixed.count === PAGE_BITS) {
       this.#forget(page, page + 1);
       this.#full.add(page, page + 1);
-    } else if (!value && bits.every((byte) => byte === 0)) {
+    } else if (mixed.count === 0) {
       this.#forget(page, page + 1);
     }
     return true;
@@ -147,9 +160,9 @@ export class Bitfield {
     while (at < to) {
       const page = Math.floor(at / PAGE_BITS);
       const base = page * PAGE_BITS;
-      const bits = this.#mixed.get(page);
-      if (bits !== undefined) {
-        const found = nextBit(bits, at - base, value);
+      const mixed = this.#mixed.get(page);
+      if (mixed !== undefined) {
+        const found = nextBit(mixed.bits, at - base, value);
         if (found !== -1) return base + found < to ? base + found : -1;
         at = base + PAGE_BITS;
       } else if (this.#full.has(page) === value) {
@@ -172,16 +185,22 @@ export class Bitfield {
   }
 }
 
-function fillBits(bits: Uint8Array, start: number, end: number, value: boolean): void {
+function fillBits(page: Page, start: number, end: number, value: boolean): void {
+  const { bits } = page;
   for (let at = start; at < end;) {
+    const first = at >> 3;
     if ((at & 7) === 0 && end - at >= 8) {
-      const bytes = (end - at) >> 3;
-      bits.fill(value ? 0xff : 0, at >> 3, (at >> 3) + bytes);
-      at += bytes * 8;
+      const last = end >> 3;
+      for (let byte = first; byte < last; byte++) page.count -= BIT_COUNT[bits[byte]];
+      if (value) page.count += (last - first) * 8;
+      bits.fill(value ? 0xff : 0, first, last);
+      at = last * 8;
     } else {
       const mask = 0x80 >> (at & 7);
-      if (value) bits[at >> 3] |= mask;
-      else bits[at >> 3] &= ~mask;
+      if (((bits[first] & mask) !== 0) !== value) {
+        bits[first] ^= mask;
+        page.count += value ? 1 : -1;
+      }
       at++;
     }
   }

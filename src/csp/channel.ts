@@ -53,7 +53,8 @@ export class Channel<T> implements Sender<T>, Receiver<T> {
   trySend(value: T): boolean {
     if (this.#closed || this.size >= this.#capacity) return false;
     this.#queue.push(value);
-    wakeOne(this.#receivers);
+    // All of them: one that waits on several channels may take another's value and leave this one.
+    wakeAll(this.#receivers);
     return true;
   }
 
@@ -99,12 +100,16 @@ export class Channel<T> implements Sender<T>, Receiver<T> {
   /** No more values are taken; those inside can still be received. Everyone who waits is told. */
   close(): void {
     this.#closed = true;
-    for (const waiters of [this.#senders, this.#receivers]) {
-      for (const wake of [...waiters]) {
-        waiters.delete(wake);
-        wake();
-      }
-    }
+    wakeAll(this.#senders);
+    wakeAll(this.#receivers);
+  }
+}
+
+function wakeAll(waiters: Set<() => void>): void {
+  // Whoever is woken may take its other waiters back, but adds none before its turn comes.
+  for (const wake of waiters) {
+    waiters.delete(wake);
+    wake();
   }
 }
 

@@ -32,6 +32,8 @@ export interface ContentFile {
 export interface HeldBlocks {
   hasFinal(block: number): boolean;
   hasStaged(block: number): boolean;
+  /** The first block in [from, to) that is here at all, or -1. */
+  nextHeld(from: number, to: number): number;
 }
 
 interface Slot {
@@ -144,21 +146,28 @@ export class ContentFiles implements BlockStore {
 
   flush(): void {
     const writes = this.#writes;
-    this.#writes = [];
-    for (const { slot, offset, bytes } of writes) {
-      const path = this.#pathOf(slot);
-      try {
-        const file = this.#openToWrite(slot);
-        this.#seek(file, offset);
-        for (let rest = bytes; rest.length > 0;) {
-          const count = file.writeSync(rest);
-          rest = rest.subarray(count);
-          this.#position += count;
-        }
-      } catch (error) {
-        if (error instanceof TroveError) throw error;
-        throw storageError(`Cannot write "${path}" at byte ${offset}`, error);
+    let done = 0;
+    try {
+      for (; done < writes.length; done++) this.#writeOne(writes[done]);
+    } finally {
+      // What could not be written is tried again by the next commit, before any bit speaks of it.
+      this.#writes = writes.slice(done);
+    }
+  }
+
+  #writeOne({ slot, offset, bytes }: { slot: Slot; offset: number; bytes: Uint8Array }): void {
+    const path = this.#pathOf(slot);
+    try {
+      const file = this.#openToWrite(slot);
+      this.#seek(file, offset);
+      for (let rest = bytes; rest.length > 0;) {
+        const count = file.writeSync(rest);
+        rest = rest.subarray(count);
+        this.#position += count;
       }
+    } catch (error) {
+      if (error instanceof TroveError) throw error;
+      throw storageError(`Cannot write "${path}" at byte ${offset}`, error);
     }
   }
 
@@ -203,7 +212,9 @@ export class ContentFiles implements BlockStore {
   }
 
   #copy(slot: Slot, copy: ContentFile): void {
-    const from = this.#pathOf(slot);
+    // The file itself may have got its name just before an earlier process ended.
+    const staged = this.#pathOf(slot);
+    const from = lookAt(staged) === undefined ? slot.file.target : staged;
     const to = join(this.#staging, `${slot.file.offset}.copy`);
     try {
       Deno.mkdirSync(this.#staging, { recursive: true });
@@ -258,9 +269,12 @@ function covers({ file }: Slot, block: number): boolean {
 function slotOf(file: ContentFile, held: HeldBlocks): Slot {
   let final = 0;
   let staged = 0;
-  for (let block = file.offset; block < file.offset + file.blocks; block++) {
+  const end = file.offset + file.blocks;
+  // Only what is here is visited: how many blocks a file has is what a stranger says.
+  for (let block = held.nextHeld(file.offset, end); block !== -1;) {
     if (held.hasFinal(block)) final++;
     else if (held.hasStaged(block)) staged++;
+    block = held.nextHeld(block + 1, end);
   }
   // Another program keeps a half-fetched file under its own name: it is finished there.
   const place = final > 0 ? "final" : "staged";

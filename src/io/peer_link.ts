@@ -2,7 +2,7 @@
  * One live connection: a task that reads whole messages into the shared inbound channel, and one
  * that writes what the outbox holds. It knows no protocol; `core/wire/session.ts` does.
  */
-import { LocalProtocolError, TroveError } from "../base/errors.ts";
+import { LocalProtocolError, RemoteProtocolError, TroveError } from "../base/errors.ts";
 import type { Outgoing, Received, Session } from "../core/wire/session.ts";
 import type { Input, PeerId, QuietEnd } from "../core/sync/inputs.ts";
 import type { Message } from "../core/wire/messages.ts";
@@ -25,6 +25,12 @@ export type Inbound =
 /** Bytes asked of the socket at once: as few as a slow peer needs, as many as a fast one fills. */
 const MIN_READ_BYTES = 64 * 1024;
 const MAX_READ_BYTES = 512 * 1024;
+
+/** Pieces with more messages than this are read in small buffers: a flood must not fill memory. */
+const MANY_MESSAGES = 1024;
+
+/** Frames a second without any meaning that are put up with. Source: spec of limits, section 2. */
+const MAX_EMPTY_FRAMES = 1000;
 
 /** Buffers for reading that are kept: one to fill while others are worked on. */
 const FREE_READ_BUFFERS = 2;
@@ -65,16 +71,17 @@ export class PeerLink {
 
   /** Run both tasks until the connection is gone, then say so in the inbound channel. */
   async run(): Promise<void> {
-    let failure: TroveError | undefined;
+    let failure: unknown;
     const writing = this.#write().catch((error) => {
-      failure = linkError(error);
+      failure = error;
       this.abort();
     });
     const end = await this.#read();
     this.abort();
     await writing;
-    const reason = end === "closed" ? failure ?? end : end;
+    const reason = end !== "closed" || failure === undefined ? end : linkError(failure);
     await this.#inbound.send({ kind: "unlinked", peer: this.peer, reason });
+    if (failure instanceof LocalProtocolError) throw failure; // a bug of ours: let it surface
   }
 
   /** Queue something; the core keeps the queue bounded. `bytes` comes back as `flushed`. */
@@ -106,11 +113,14 @@ export class PeerLink {
   async #read(): Promise<TroveError | QuietEnd> {
     const { peer } = this;
     let toldAt = 0;
+    const beganAt = performance.now();
     try {
       const socket = new SocketReader(this.#conn);
       const batches = socket.stream().pipeThrough(sessionStream(this.#session));
       for await (const { messages, chunk, partialBytes } of batches) {
         const now = performance.now();
+        checkFlood(this.#session, now - beganAt);
+        socket.adapt(chunk, messages.length);
         if (messages.length === 0 && now - toldAt < PARTIAL_NEWS_MS) {
           socket.release(chunk);
           continue;
@@ -146,7 +156,11 @@ export class PeerLink {
       for (const { outgoing } of batch) {
         if (outgoing !== "keepalive") this.#onEncoded(outgoing.message);
       }
-      while (rest.length > 0) rest = rest.subarray(await this.#conn.write(rest));
+      while (rest.length > 0) {
+        rest = rest.subarray(await this.#conn.write(rest));
+        // A slow peer that takes a little of a large batch is not one that takes nothing.
+        if (rest.length > 0) await this.#inbound.send({ kind: "flushed", peer, bytes: 0 });
+      }
       await this.#inbound.send({ kind: "flushed", peer, bytes });
     }
   }
@@ -168,10 +182,15 @@ class SocketReader {
         const piece = this.#take();
         const count = await this.#conn.read(piece);
         if (count === null) return controller.close();
-        if (count === piece.length && this.#size < MAX_READ_BYTES) this.#size *= 2;
         controller.enqueue(piece.subarray(0, count));
       },
     }, { highWaterMark: 0 });
+  }
+
+  /** Choose the size of the reads to come by what the last one brought. */
+  adapt(chunk: Uint8Array, messages: number): void {
+    if (messages > MANY_MESSAGES) this.#size = MIN_READ_BYTES;
+    else if (chunk.length === this.#size && this.#size < MAX_READ_BYTES) this.#size *= 2;
   }
 
   /** Nothing uses the bytes of this chunk any more. */
@@ -189,8 +208,14 @@ class SocketReader {
   }
 }
 
+/** @throws {RemoteProtocolError} If the remote sends little but frames that say nothing. */
+function checkFlood(session: Session, ms: number): void {
+  const empty = session.keepalivesReceived + session.ignoredReceived;
+  if (empty <= MAX_EMPTY_FRAMES * (1 + ms / 1000)) return;
+  throw new RemoteProtocolError(`Cannot read on: ${empty} empty frames in ${Math.ceil(ms)} ms`);
+}
+
 function linkError(error: unknown): TroveError {
-  if (error instanceof LocalProtocolError) throw error; // a bug of ours: let it surface
   if (error instanceof TroveError) return error;
   const text = error instanceof Error ? error.message : String(error);
   return new TroveError(`Cannot keep the connection: ${text}`, { cause: error });

@@ -54,6 +54,13 @@ export function vectorArchives(options: { owned: boolean }): string[] {
     .sort();
 }
 
+/** Folders of the archives of the vectors whose feeds lie in the folder itself, by name. */
+export function vectorFeedFolders(): Map<string, string> {
+  const dir = join(vectorsDir(), "archives");
+  const names = readdirSync(dir).filter((name) => existsSync(join(dir, name, "metadata.key")));
+  return new Map(names.sort().map((name) => [name, join(dir, name)]));
+}
+
 /** Copy an archive of the vectors, and its secret key into the home of `world`. */
 export function borrowArchive(name: string, temp: TempFolder, world: TestWorld): BorrowedArchive {
   const from = join(vectorsDir(), "archives", name);

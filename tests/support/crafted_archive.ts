@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import { finishCheckout, planCheckout } from "../../src/app/checkout.ts";
-import type { CheckoutPlan } from "../../src/app/checkout.ts";
+import type { CheckoutPlan } from "../../src/app/checkout_plan.ts";
 import { type Archive, createArchive, openClone } from "../../src/app/open_archive.ts";
 import { toUtf8 } from "../../src/base/bytes.ts";
 import type { Stat } from "../../src/core/archive/entry.ts";

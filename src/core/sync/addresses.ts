@@ -27,8 +27,17 @@ export class AddressBook {
   }
 
   add(address: PeerAddress, primary: FeedId, now: number): void {
-    if (this.#known.has(address) || this.#known.size >= MAX_ADDRESSES) return;
+    if (this.#known.has(address)) return;
+    if (this.#known.size >= MAX_ADDRESSES && !this.#forgetOne()) return;
     this.#known.set(address, { address, primary, state: "waiting", at: now, failures: 0 });
+  }
+
+  /** Make room by the address that was given up first. */
+  #forgetOne(): boolean {
+    for (const { address, state } of this.#known.values()) {
+      if (state === "given-up") return this.#known.delete(address);
+    }
+    return false;
   }
 
   /** The addresses to dial now; they count as being dialled from here on. */
@@ -49,7 +58,7 @@ export class AddressBook {
     if (known !== undefined) known.state = "linked";
   }
 
-  /** The handshake succeeded: earlier failures are forgiven. */
+  /** The peer there turned out to be of use: earlier failures are forgiven. */
   proven(address: PeerAddress): void {
     const known = this.#known.get(address);
     if (known !== undefined) known.failures = 0;

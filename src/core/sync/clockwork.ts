@@ -1,6 +1,6 @@
 /** What happens because time passed, or because a link or a dial came to its end. */
 import { ProofError, RemoteProtocolError, TroveError } from "../../base/errors.ts";
-import { downloadFromAll } from "./downloads.ts";
+import { checkComplete, downloadFromAll, rescue } from "./downloads.ts";
 import type { PeerAddress, QuietEnd } from "./inputs.ts";
 import {
   CLOSING_MS,
@@ -8,20 +8,22 @@ import {
   FRAME_MS,
   HANDSHAKE_MS,
   KEEPALIVE_MS,
+  MIN_ANSWER_BYTES,
   REQUEST_MS,
   SILENCE_MS,
   SLEEP_GAP_MS,
+  TICK_MS,
   WRITE_MS,
 } from "./limits.ts";
-import type { PeerState } from "./peer_state.ts";
+import type { FeedLink, PeerState } from "./peer_state.ts";
 import type { SyncState } from "./state.ts";
 
 /** `gap` is the time since the last tick. */
 export function onTick(state: SyncState, gap: number): void {
   for (const peer of state.peers.values()) {
-    if (gap > SLEEP_GAP_MS) restartTimers(state, peer);
+    if (gap > SLEEP_GAP_MS) forgive(peer, state.now, gap - TICK_MS);
     const late = peer.phase === "closing" ? undefined : lateness(state, peer);
-    if (late !== undefined) state.unlink(peer, new TroveError(late));
+    if (late !== undefined) state.unlink(peer, late);
     // Before our own Feed there is no key to say anything with, not even this.
     else if (
       peer.phase !== "closing" && peer.primary !== undefined &&
@@ -34,46 +36,76 @@ export function onTick(state: SyncState, gap: number): void {
       state.effects.push({ kind: "unlink", peer: peer.id, reason: "closed" });
     }
   }
-  for (const feed of state.feeds.values()) downloadFromAll(state, feed);
+  for (const feed of state.feeds.values()) {
+    downloadFromAll(state, feed);
+    rescue(state, feed);
+    checkComplete(state, feed);
+  }
   dial(state);
 }
 
-/** The machine slept: nobody is to blame for the time that is missing. */
-function restartTimers(state: SyncState, peer: PeerState): void {
-  peer.heardAt = state.now;
-  peer.flushedAt = state.now;
-  if (peer.partialSince !== undefined) peer.partialSince = state.now;
+/**
+ * The machine slept, or we had no turn for a while: nobody is to blame for the time that is
+ * missing. What came meanwhile waits to be read, so it must not be judged before.
+ */
+function forgive(peer: PeerState, now: number, ms: number): void {
+  const later = (time: number) => Math.min(now, time + ms);
+  peer.linkedAt = later(peer.linkedAt);
+  peer.heardAt = later(peer.heardAt);
+  peer.flushedAt = later(peer.flushedAt);
+  peer.closingAt = later(peer.closingAt);
+  if (peer.partialSince !== undefined) peer.partialSince = later(peer.partialSince);
   for (const link of peer.links.values()) {
-    for (const block of link.inFlight.keys()) link.inFlight.set(block, state.now);
+    link.oldestSince = later(link.oldestSince);
+    if (link.doubtedSince !== undefined) link.doubtedSince = later(link.doubtedSince);
   }
 }
 
-/** Why a peer's patience with us, or ours with it, is at its end; undefined while it is not. */
-function lateness(state: SyncState, peer: PeerState): string | undefined {
+/** Why our patience with a peer is at its end; undefined while it is not. */
+function lateness(state: SyncState, peer: PeerState): TroveError | undefined {
   const { now } = state;
   if (peer.phase === "greeting" && now - peer.linkedAt >= HANDSHAKE_MS) {
-    return `Cannot shake hands with a peer within ${HANDSHAKE_MS / 1000} s`;
+    return new TroveError(`Cannot shake hands with a peer within ${HANDSHAKE_MS / 1000} s`);
   }
   if (now - peer.heardAt >= SILENCE_MS) {
-    return `Cannot hear a peer for ${SILENCE_MS / 1000} s`;
+    return new TroveError(`Cannot hear a peer for ${SILENCE_MS / 1000} s`);
   }
   if (peer.queuedBytes > 0 && now - peer.flushedAt >= WRITE_MS) {
-    return `Cannot send to a peer for ${WRITE_MS / 1000} s`;
+    return new TroveError(`Cannot send to a peer for ${WRITE_MS / 1000} s`);
   }
   if (peer.partialSince !== undefined) {
     const age = now - peer.partialSince;
     if (age >= FRAME_MS && peer.partialBytes < age * FRAME_BYTES_PER_MS) {
-      return `Cannot wait longer than ${FRAME_MS / 1000} s for a frame to be complete`;
+      return new TroveError(
+        `Cannot wait longer than ${FRAME_MS / 1000} s for a frame to be complete`,
+      );
     }
+    // An answer that is on its way right now, however slowly, is not a missing one.
+    if (peer.partialBytes >= MIN_ANSWER_BYTES) return undefined;
   }
   for (const link of peer.links.values()) {
-    const [oldest] = link.inFlight.values();
-    // An answer that is on its way right now, however slowly, is not a missing one.
-    if (oldest !== undefined && now - oldest >= REQUEST_MS && peer.partialSince === undefined) {
-      return `Cannot get an answer to a request for ${REQUEST_MS / 1000} s`;
+    if (isUnanswered(state, peer, link)) {
+      return new TroveError(`Cannot get an answer to a request for ${REQUEST_MS / 1000} s`);
+    }
+    if (state.isEmptyClaim(link)) {
+      return new RemoteProtocolError("Cannot use a peer that claims blocks and proves none");
     }
   }
   return undefined;
+}
+
+/** Whether the oldest request is overdue. Those that another peer answered are forgotten first. */
+function isUnanswered(state: SyncState, peer: PeerState, link: FeedLink): boolean {
+  // The feeds of a link share it: while one is served, the other waits.
+  const since = Math.max(link.oldestSince, peer.answeredAt);
+  if (link.inFlight.size === 0 || state.now - since < REQUEST_MS) return false;
+  const { reader } = state.feeds.get(link.feed)!;
+  const [oldest] = link.inFlight;
+  if (!reader.hasBlock(oldest)) return true;
+  for (const block of link.inFlight) {
+    if (reader.hasBlock(block)) link.settle(block, state.now);
+  }
+  return false;
 }
 
 export function dial(state: SyncState): void {
@@ -106,7 +138,10 @@ export function onUnlinked(state: SyncState, peer: PeerState, end: TroveError | 
       error: reason,
     });
   }
-  for (const feed of state.feeds.values()) downloadFromAll(state, feed);
+  for (const feed of state.feeds.values()) {
+    downloadFromAll(state, feed);
+    checkComplete(state, feed); // it may have claimed more than anybody else
+  }
   checkAlone(state);
 }
 
@@ -116,8 +151,11 @@ function retry(
   opened: boolean,
   reason: TroveError | QuietEnd,
 ): void {
-  if (state.stopping || reason === "done") return;
   const { address } = peer;
+  if (reason === "done") return state.addresses.ban(address);
+  if (state.stopping) return;
+  // Whoever shakes hands and hangs up at once is not asked again and again.
+  if (peer.useful) state.addresses.proven(address);
   if (reason instanceof RemoteProtocolError || reason instanceof ProofError) {
     state.addresses.ban(address);
     if (opened) return; // `peer-closed` says why

@@ -4,9 +4,28 @@ import { equalBytes, toHex } from "../../base/bytes.ts";
 import type { Feed, Handshake, Info } from "../wire/messages.ts";
 import { download } from "./downloads.ts";
 import type { FeedState } from "./feed_state.ts";
-import { MAX_UNKNOWN_CHANNELS } from "./limits.ts";
+import { IDLE_MS, MAX_ACCEPTED, MAX_HALF_OPEN, MAX_UNKNOWN_CHANNELS } from "./limits.ts";
 import { FeedLink, type PeerState } from "./peer_state.ts";
 import type { SyncState } from "./state.ts";
+
+/**
+ * A link that the remote opened: end it if there are too many, or make room for it at the cost of
+ * the one that was idle the longest.
+ */
+export function admit(state: SyncState, peer: PeerState): void {
+  let accepted = 0;
+  let halfOpen = 0;
+  let idlest = peer;
+  for (const other of state.peers.values()) {
+    if (other.dialled || other.phase === "closing") continue;
+    accepted++;
+    if (other.phase === "greeting") halfOpen++;
+    else if (other.usedAt < idlest.usedAt) idlest = other;
+  }
+  if (halfOpen > MAX_HALF_OPEN) return state.unlink(peer, "closed");
+  if (accepted <= MAX_ACCEPTED) return;
+  state.unlink(state.now - idlest.usedAt >= IDLE_MS ? idlest : peer, "closed");
+}
 
 /** Open our side of a link: the primary feed, the handshake, then the feeds beside it. */
 export function greet(state: SyncState, peer: PeerState, primary: FeedState): void {
@@ -72,6 +91,7 @@ function closeChannel(state: SyncState, peer: PeerState, channel: number): void 
   if (!peer.channels.has(channel)) return;
   state.strike(peer, `channel ${channel} was used twice`);
   peer.channels.delete(channel);
+  peer.early.take(channel);
   for (const [dk, number] of peer.unknown) if (number === channel) peer.unknown.delete(dk);
 }
 
@@ -85,7 +105,6 @@ export function onHandshake(state: SyncState, peer: PeerState, message: Handshak
   peer.phase = "open";
   peer.remoteLive = message.live;
   peer.remoteAck = message.ack;
-  state.addresses.proven(peer.address);
   state.report({ kind: "peer-opened", peer: peer.id, address: peer.address });
   for (const link of peer.links.values()) if (link.open) begin(state, peer, link);
 }
@@ -98,18 +117,21 @@ function begin(state: SyncState, peer: PeerState, link: FeedLink): void {
 
 export function onInfo(state: SyncState, peer: PeerState, link: FeedLink, info: Info): void {
   link.remoteDownloads = info.downloading;
-  const open = [...peer.links.values()].filter((other) => other.open);
-  if (open.some((other) => other.remoteDownloads)) return;
+  const links = [...peer.links.values()];
+  // A feed that the remote has not named yet it may be about to fetch.
+  if (links.some((other) => !other.open || other.remoteDownloads)) return;
   if (!peer.saidFinished) {
     peer.saidFinished = true;
     state.report({ kind: "peer-finished", peer: peer.id, address: peer.address });
   }
-  // A remote that stays for news keeps the link; one that does not waits for us to end it.
-  const busy = open.some((other) => {
+  // A remote that stays for news keeps the link; one that does not waits for us to end it. If we
+  // do not stay ourselves, it is our director who knows when we are done.
+  if (peer.remoteLive || !state.options.live) return;
+  const busy = links.some((other) => {
     const feed = state.feeds.get(other.feed)!;
     return feed.downloads && !feed.completed;
   });
-  if (!peer.remoteLive && !busy && peer.requests.length === 0) farewell(state, peer, false);
+  if (!busy && peer.requests.length === 0) farewell(state, peer, false);
 }
 
 /** Say on every feed that we are done, then end the link in good order. */

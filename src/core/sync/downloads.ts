@@ -7,18 +7,23 @@ import { verifyData } from "../feed/verify.ts";
 import { decodeHaveRuns } from "../wire/have_bitfield.ts";
 import type { Data, Have, Unhave } from "../wire/messages.ts";
 import type { FeedState } from "./feed_state.ts";
-import { MAX_REQUESTS, MAX_WANTS, REQUEST_BATCH, WANT_BLOCKS } from "./limits.ts";
+import {
+  MAX_BITFIELD_BYTES,
+  MAX_REQUESTS,
+  MAX_TRACKED_BLOCKS,
+  MAX_WANTS,
+  REQUEST_BATCH,
+  RESCUE_MS,
+  WANT_BLOCKS,
+} from "./limits.ts";
 import type { FeedLink, PeerState } from "./peer_state.ts";
 import type { SyncState } from "./state.ts";
-
-/** What a bitfield without a length may cover: more blocks than any archive of its time had. */
-const MAX_BARE_BITS = 2 ** 32;
 
 /** Ask a peer to tell what it has, and then for blocks. Safe to call at any time. */
 export function download(state: SyncState, peer: PeerState, link: FeedLink): void {
   const feed = state.feeds.get(link.feed)!;
   if (peer.phase !== "open" || !link.open || !feed.downloads || state.stopping) return;
-  askWhatItHas(state, peer, link, feed);
+  if (!link.compatible) askWhatItHas(state, peer, link, feed);
   askForBlocks(state, peer, link, feed);
 }
 
@@ -28,9 +33,8 @@ export function downloadFromAll(state: SyncState, feed: FeedState): void {
 }
 
 function askWhatItHas(state: SyncState, peer: PeerState, link: FeedLink, feed: FeedState): void {
-  if (link.compatible || link.unansweredWants >= MAX_WANTS) return;
-  const told = state.told(feed);
-  const end = Math.min(told, feed.wantedEnd(told));
+  // What others claim says nothing about this peer: a liar must not make us ask it without end.
+  const end = feed.wantedEnd(Math.max(feed.reader.length, link.remoteLength));
   // The first region is always asked for: its answer also tells the length.
   while (link.unansweredWants < MAX_WANTS && (link.nextWant === 0 || link.nextWant < end)) {
     state.send(peer, link, { type: "want", start: link.nextWant, length: WANT_BLOCKS });
@@ -47,16 +51,47 @@ function askForBlocks(state: SyncState, peer: PeerState, link: FeedLink, feed: F
   for (; free > 0 && peer.phase === "open"; free--) {
     const block = feed.nextFor(link.remote, told);
     if (block === -1) return;
-    if (!link.saidHave) {
-      // hypercore before 6.10.3 crashes on a Request that no Have came before; this claims nothing.
-      link.saidHave = true;
-      const bitfield = EMPTY_BYTES;
-      state.send(peer, link, { type: "have", start: 0, length: WANT_BLOCKS, bitfield, ack: false });
+    request(state, peer, link, block);
+  }
+}
+
+function request(state: SyncState, peer: PeerState, link: FeedLink, block: number): void {
+  const { reader, reserved } = state.feeds.get(link.feed)!;
+  if (!link.saidHave) {
+    // hypercore before 6.10.3 crashes on a Request that no Have came before; this claims nothing.
+    link.saidHave = true;
+    const bitfield = EMPTY_BYTES;
+    state.send(peer, link, { type: "have", start: 0, length: WANT_BLOCKS, bitfield, ack: false });
+  }
+  reserved.set(block, peer.id);
+  link.expect(block, state.now);
+  if (block >= reader.length) link.doubtedSince ??= state.now;
+  const nodes = requestDigest(reader, block);
+  state.send(peer, link, { type: "request", index: block, bytes: 0, hash: false, nodes });
+}
+
+/**
+ * Where a peer has nothing to do, let it take over what another keeps us waiting for. The other may
+ * still answer: whoever is first counts.
+ */
+export function rescue(state: SyncState, feed: FeedState): void {
+  if (!feed.downloads || state.stopping || feed.reserved.size === 0) return;
+  for (const { peer, link } of state.linksOf(feed)) {
+    const busy = [...peer.links.values()].some(({ inFlight }) => inFlight.size > 0);
+    if (!busy) takeOver(state, peer, link, feed);
+  }
+}
+
+function takeOver(state: SyncState, peer: PeerState, link: FeedLink, feed: FeedState): void {
+  let free = MAX_REQUESTS;
+  for (const slow of state.linksOf(feed)) {
+    if (slow.peer === peer || state.now - slow.link.oldestSince < RESCUE_MS) continue;
+    for (const block of slow.link.inFlight) {
+      if (free === 0 || peer.phase !== "open") return;
+      if (feed.reserved.get(block) !== slow.peer.id || !link.remote.has(block)) continue;
+      request(state, peer, link, block);
+      free--;
     }
-    feed.reserved.set(block, peer.id);
-    link.inFlight.set(block, state.now);
-    const nodes = requestDigest(feed.reader, block);
-    state.send(peer, link, { type: "request", index: block, bytes: 0, hash: false, nodes });
   }
 }
 
@@ -65,11 +100,11 @@ export function onHave(state: SyncState, peer: PeerState, link: FeedLink, have: 
   const length = Math.max(1, have.length);
   if (have.start + length > Number.MAX_SAFE_INTEGER) return state.strike(peer, "Have beyond 2^53");
   if (have.bitfield === undefined) {
-    link.remote.add(have.start, have.start + length);
-    link.remoteLength = Math.max(link.remoteLength, have.start + length);
+    link.remote.add(have.start, Math.min(have.start + length, MAX_TRACKED_BLOCKS));
   } else if (!applyBitfield(link, have.start, have.length, have.bitfield)) {
     return state.strike(peer, "Have with an unusable bitfield");
   }
+  link.remoteLength = link.remote.end;
   if (have.bitfield !== undefined) {
     link.answered = true;
     // Source: hypercore up to 6.22 answers any Want with everything it has, and no length.
@@ -83,15 +118,17 @@ export function onHave(state: SyncState, peer: PeerState, link: FeedLink, have: 
 }
 
 function applyBitfield(link: FeedLink, start: number, length: number, bits: Uint8Array): boolean {
+  if (bits.length > MAX_BITFIELD_BYTES) return false;
   // Without a usable length the bitfield covers the whole feed, however long that is.
-  const maxBits = length > 1 ? Math.min(length, Number.MAX_SAFE_INTEGER - start) : MAX_BARE_BITS;
+  const maxBits = length > 1 ? length : MAX_TRACKED_BLOCKS;
   try {
     const runs = decodeHaveRuns(bits, { maxBits });
     // The remote leaves trailing zeros out, so the whole range is replaced.
     if (length > 1) link.remote.remove(start, start + maxBits);
     for (const run of runs) {
-      link.remote.add(start + run.start, start + run.end);
-      link.remoteLength = Math.max(link.remoteLength, start + run.end);
+      const end = Math.min(start + run.end, MAX_TRACKED_BLOCKS);
+      link.remote.add(start + run.start, end);
+      if (end === MAX_TRACKED_BLOCKS) break;
     }
     return true;
   } catch (error) {
@@ -103,14 +140,13 @@ function applyBitfield(link: FeedLink, start: number, length: number, bits: Uint
 export function onUnhave(state: SyncState, peer: PeerState, link: FeedLink, gone: Unhave): void {
   const end = Math.min(gone.start + Math.max(1, gone.length), Number.MAX_SAFE_INTEGER);
   link.remote.remove(gone.start, end);
-  // Source: hypercore 7 says so when it dropped everything.
-  if (gone.start === 0 && end >= link.remoteLength) link.remoteLength = 0;
+  link.remoteLength = link.remote.end;
   const feed = state.feeds.get(link.feed)!;
   let released = false;
-  for (const block of [...link.inFlight.keys()]) {
+  for (const block of [...link.inFlight]) {
     if (block < gone.start || block >= end) continue;
-    link.inFlight.delete(block);
-    feed.release(block);
+    link.settle(block, state.now);
+    feed.release(block, peer.id);
     released = true;
   }
   if (released) downloadFromAll(state, feed);
@@ -120,12 +156,16 @@ export function onUnhave(state: SyncState, peer: PeerState, link: FeedLink, gone
 
 export function onData(state: SyncState, peer: PeerState, link: FeedLink, data: Data): void {
   const feed = state.feeds.get(link.feed)!;
-  if (!link.inFlight.delete(data.index)) {
+  if (!link.settle(data.index, state.now)) {
     if (feed.reader.hasBlock(data.index)) return; // late, and harmless
-    if (link.remoteWants) state.send(peer, link, { type: "unhave", start: data.index, length: 1 });
+    if (link.remoteWants && data.value !== undefined) {
+      state.send(peer, link, { type: "unhave", start: data.index, length: 1 });
+    }
     return state.strike(peer, `block ${data.index} came without being asked for`);
   }
-  feed.reserved.delete(data.index);
+  peer.answeredAt = state.now;
+  feed.release(data.index, peer.id);
+  if (feed.reader.hasBlock(data.index)) return; // another peer was faster
   let block: VerifiedBlock;
   try {
     // We only ever ask for whole blocks, so an answer of hashes alone is no answer.
@@ -134,12 +174,14 @@ export function onData(state: SyncState, peer: PeerState, link: FeedLink, data: 
     }
     block = verifyData(feed.reader, data);
   } catch (error) {
-    feed.release(data.index);
     if (error instanceof ForkError) return onFork(state, feed, error);
     if (!(error instanceof ProofError)) throw error;
     state.unlink(peer, error);
     return downloadFromAll(state, feed);
   }
+  peer.useful = true;
+  link.doubtedSince = undefined;
+  if (feed.follows) feed.completed = false; // its claims count again
   feed.sources.set(block.block, peer.id);
   state.effects.push({ kind: "store", feed: feed.id, block });
   const bytes = data.value.length;
@@ -149,10 +191,8 @@ export function onData(state: SyncState, peer: PeerState, link: FeedLink, data: 
 /** The owner signed two histories. What we hold stays; the feed takes no further part. */
 function onFork(state: SyncState, feed: FeedState, error: ForkError): void {
   feed.forked = true;
-  for (const { link } of state.linksOf(feed)) {
-    for (const block of link.inFlight.keys()) feed.release(block);
-    link.inFlight.clear();
-  }
+  for (const { link } of state.linksOf(feed)) link.inFlight.clear();
+  feed.reserved.clear();
   state.report({ kind: "forked", feed: feed.id, error });
 }
 
@@ -166,15 +206,14 @@ export function onStored(state: SyncState, feed: FeedState, blocks: readonly num
       }
     }
     if (!link.remoteWants) continue;
-    const news = blocks.filter((block) => feed.sources.get(block) !== peer.id);
-    announce(state, peer, link, news);
+    announce(state, peer, link, blocks.filter((block) => feed.sources.get(block) !== peer.id));
   }
   for (const block of blocks) feed.sources.delete(block);
   checkComplete(state, feed);
 }
 
 /** One Have per run of neighbouring blocks. */
-export function announce(
+function announce(
   state: SyncState,
   peer: PeerState,
   link: FeedLink,
@@ -185,10 +224,28 @@ export function announce(
     const start = sorted[i];
     let length = 1;
     while (sorted[i + length] === start + length) length++;
-    link.saidHave = true;
-    state.send(peer, link, { type: "have", start, length, ack: false });
+    tellRun(state, peer, link, { start, length });
     i += length;
   }
+}
+
+/** The owner added blocks at the end. */
+export function onAppended(state: SyncState, feed: FeedState, start: number): void {
+  const length = feed.reader.length - start;
+  if (length <= 0) return;
+  for (const { peer, link } of state.linksOf(feed)) {
+    if (link.remoteWants) tellRun(state, peer, link, { start, length });
+  }
+}
+
+function tellRun(
+  state: SyncState,
+  peer: PeerState,
+  link: FeedLink,
+  run: { start: number; length: number },
+): void {
+  link.saidHave = true;
+  state.send(peer, link, { type: "have", ...run, ack: false });
 }
 
 /** Report `complete` when everything wanted is on disk and, following, somebody told the length. */

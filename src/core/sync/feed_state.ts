@@ -20,8 +20,10 @@ export class FeedState {
   /** `complete` was reported and nothing new was wanted since. */
   completed = false;
   readonly #wanted = new RangeSet();
-  /** Where the search for the next block goes on; nothing wanted and free lies before it. */
+  /** Where the search for the next block goes on. */
   #cursor = 0;
+  /** Everything wanted before this block is held. */
+  #heldUpTo = 0;
 
   constructor(id: FeedId, reader: FeedReader, primary: FeedId) {
     this.id = id;
@@ -38,6 +40,12 @@ export class FeedState {
   want(ranges: readonly Range[]): void {
     for (const { start, end } of ranges) this.#wanted.add(start, end);
     this.#cursor = 0;
+    this.recheck();
+  }
+
+  /** A block that was held is not any more, or more blocks are wanted. */
+  recheck(): void {
+    this.#heldUpTo = 0;
     this.completed = false;
   }
 
@@ -53,18 +61,15 @@ export class FeedState {
     return this.follows ? told : this.#wanted.end;
   }
 
-  /** Whether a block of a finished or cut transfer is still wanted. */
-  isWanted(block: number): boolean {
-    return this.follows || this.#wanted.has(block);
-  }
-
   /** The first wanted block that is not held, or -1. */
   firstMissing(told: number): number {
-    let at = 0;
+    let at = this.#heldUpTo;
     for (let run = this.wantedFrom(at, told); run; run = this.wantedFrom(at, told)) {
       const missing = this.reader.nextMissing(run.start, run.end);
+      at = missing === -1 ? run.end : missing;
+      // There may be as many runs as files: those that are done are not looked at again.
+      this.#heldUpTo = at;
       if (missing !== -1) return missing;
-      at = run.end;
     }
     return -1;
   }
@@ -85,7 +90,9 @@ export class FeedState {
     return again;
   }
 
-  release(block: number): void {
+  /** A peer does not owe the block any more; it may be asked of others, unless it was already. */
+  release(block: number, peer: PeerId): void {
+    if (this.reserved.get(block) !== peer) return;
     this.reserved.delete(block);
     this.#cursor = Math.min(this.#cursor, block);
   }

@@ -33,11 +33,33 @@ export const SMALL_MESSAGE_BYTES = 64;
 /** Outbox bytes at which a peer that never reads is given up, whatever they consist of. */
 export const MAX_OUTBOX_BYTES = 4 * 1024 * 1024;
 
-/** Partly filled pages (1 KiB each) kept of what a peer says it has: 134 million blocks. */
-export const MAX_REMOTE_PAGES = 16 * 1024;
+/** Partly filled pages (1 KiB each) kept of what a peer says it has: 16 million blocks. */
+export const MAX_REMOTE_PAGES = 2 * 1024;
+
+/** Blocks of a feed that a peer's claims are kept for: 256 TiB in the usual blocks. */
+export const MAX_TRACKED_BLOCKS = 2 ** 32;
+
+/** Bytes of a coded bitfield. The answer to a Want needs at most 128 KiB and a little. */
+export const MAX_BITFIELD_BYTES = 1024 * 1024;
+
+/** Whoever claims blocks beyond the signed length must prove one within this time of being asked. */
+export const CLAIM_MS = 30_000;
 
 /** Feeds a peer may name that we do not have. */
 export const MAX_UNKNOWN_CHANNELS = 16;
+
+/** Messages kept of a feed that we may get to know yet. Source: hypercore-protocol 6.12. */
+export const MAX_EARLY_MESSAGES = 17;
+
+/** Bytes that those of one peer may hold. */
+export const MAX_EARLY_BYTES = 256 * 1024;
+
+/** Links that others opened: all, and those among them without a Handshake yet. */
+export const MAX_ACCEPTED = 128;
+export const MAX_HALF_OPEN = 32;
+
+/** When there is no room for another, whoever said nothing but keepalives for so long makes it. */
+export const IDLE_MS = 60_000;
 
 /** Breaches that are not fatal in themselves. Late answers after a retry are innocent. */
 export const MAX_STRIKES = 16;
@@ -57,6 +79,12 @@ export const SILENCE_MS = 20_000;
 /** The oldest request of a peer must be answered in this time. The reference allows 7.5 s. */
 export const REQUEST_MS = 20_000;
 
+/** So much of an unfinished frame makes it a block that is on its way: smaller ones come at once. */
+export const MIN_ANSWER_BYTES = 4096;
+
+/** A peer that has nothing else to do takes over what another did not answer for so long. */
+export const RESCUE_MS = 5000;
+
 /** The system must take something of what we sent in this time. */
 export const WRITE_MS = 30_000;
 
@@ -64,8 +92,11 @@ export const WRITE_MS = 30_000;
 export const FRAME_MS = 60_000;
 export const FRAME_BYTES_PER_MS = 1.024; // 1 KiB/s
 
-/** A gap between ticks that means the machine slept: timers start anew once. */
-export const SLEEP_GAP_MS = 30_000;
+/** Ticks come so often. */
+export const TICK_MS = 1000;
+
+/** A gap between ticks that means the machine slept or was busy: it counts as one tick. */
+export const SLEEP_GAP_MS = 3000;
 
 /** Waits before an address is dialled again. Source: discovery-swarm, then it forgets it. */
 export const RETRY_MS: readonly number[] = [1000, 1000, 5000, 15_000];
@@ -74,5 +105,5 @@ export const RETRY_MS: readonly number[] = [1000, 1000, 5000, 15_000];
 export const MAX_ADDRESSES = 1000;
 export const MAX_DIALS = 16;
 
-/** Times of silence after which a link that is ending gracefully is cut. */
+/** How long a link that is ending gracefully may take to send what it has before it is cut. */
 export const CLOSING_MS = 2000;

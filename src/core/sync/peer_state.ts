@@ -2,6 +2,7 @@
 import type { TroveError } from "../../base/errors.ts";
 import { Bitfield } from "../../base/bitfield.ts";
 import type { BlockRequest } from "../feed/reader.ts";
+import { EarlyMessages } from "./early_messages.ts";
 import type { FeedId, PeerAddress, PeerId, QuietEnd } from "./inputs.ts";
 import { MAX_REMOTE_PAGES } from "./limits.ts";
 
@@ -14,8 +15,10 @@ export class FeedLink {
   open = false;
   /** What the remote says it has. */
   readonly remote = new Bitfield(MAX_REMOTE_PAGES);
-  /** The longest length the remote told: a hint until a signature proves it. */
+  /** One past the last block the remote claims: a hint until a signature proves it. */
   remoteLength = 0;
+  /** Since when it owes us a block beyond the signed length, which its claim promised. */
+  doubtedSince: number | undefined;
   /** The remote told what it has. */
   answered = false;
   /** The remote sent a Want, so it hears about new blocks. */
@@ -29,8 +32,10 @@ export class FeedLink {
   unansweredWants = 0;
   /** When a Want for the region that starts there was answered last. */
   readonly wantAnswers = new Map<number, number>();
-  /** Blocks asked for, oldest first, and when each was. */
-  readonly inFlight = new Map<number, number>();
+  /** Blocks asked for, oldest first. */
+  readonly inFlight = new Set<number>();
+  /** When the oldest of them became the oldest. */
+  oldestSince = 0;
   /** The remote may still download. Source: hypercore starts with true. */
   remoteDownloads = true;
   /** We told the remote that we do not download any more. */
@@ -39,6 +44,20 @@ export class FeedLink {
   constructor(feed: FeedId, channel: number) {
     this.feed = feed;
     this.channel = channel;
+  }
+
+  /** A block was asked for. */
+  expect(block: number, now: number): void {
+    if (this.inFlight.size === 0) this.oldestSince = now;
+    this.inFlight.add(block);
+  }
+
+  /** A request is over, one way or another. Answers whether there was one. */
+  settle(block: number, now: number): boolean {
+    const [oldest] = this.inFlight;
+    if (!this.inFlight.delete(block)) return false;
+    if (block === oldest) this.oldestSince = now;
+    return true;
   }
 }
 
@@ -53,7 +72,7 @@ export interface QueuedRequest {
 export class PeerState {
   readonly id: PeerId;
   readonly address: PeerAddress;
-  readonly linkedAt: number;
+  linkedAt: number;
   phase: "greeting" | "open" | "closing" = "greeting";
   /** The handshake was finished before the link began to close. */
   wasOpen = false;
@@ -62,11 +81,16 @@ export class PeerState {
   /** The feed that opened the link, once known. */
   primary: FeedId | undefined;
   dialled = false;
+  /** A block went one way or the other. */
+  useful = false;
+  /** When it last said anything but a keepalive. */
+  usedAt: number;
   /** Link per local feed, and what the remote's channel numbers stand for (undefined: unknown). */
   readonly links = new Map<FeedId, FeedLink>();
   readonly channels = new Map<number, FeedLink | undefined>();
   /** Discovery keys (hex) the remote named that we do not have, with their channel. */
   readonly unknown = new Map<string, number>();
+  readonly early = new EarlyMessages();
   nextChannel = 0;
 
   remoteLive = false;
@@ -77,6 +101,8 @@ export class PeerState {
   sentAt: number;
   /** When the last bytes were flushed, or the outbox began to fill. */
   flushedAt: number;
+  /** When it last answered a request for a block. */
+  answeredAt = 0;
   /** First byte of the unfinished frame, if any. */
   partialSince: number | undefined;
   partialBytes = 0;
@@ -94,6 +120,7 @@ export class PeerState {
     this.id = id;
     this.address = address;
     this.linkedAt = now;
+    this.usedAt = now;
     this.heardAt = now;
     this.sentAt = now;
     this.flushedAt = now;

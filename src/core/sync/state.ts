@@ -4,7 +4,7 @@ import type { Message } from "../wire/messages.ts";
 import { AddressBook } from "./addresses.ts";
 import type { FeedState } from "./feed_state.ts";
 import type { Effect, FeedId, PeerId, QuietEnd, Report } from "./inputs.ts";
-import { MAX_OUTBOX_BYTES, MAX_STRIKES, SMALL_MESSAGE_BYTES } from "./limits.ts";
+import { CLAIM_MS, MAX_OUTBOX_BYTES, MAX_STRIKES, SMALL_MESSAGE_BYTES } from "./limits.ts";
 import type { FeedLink, PeerState } from "./peer_state.ts";
 
 export interface SyncOptions {
@@ -70,17 +70,28 @@ export class SyncState {
   release(peer: PeerState): void {
     for (const link of peer.links.values()) {
       const feed = this.feeds.get(link.feed)!;
-      for (const block of link.inFlight.keys()) feed.release(block);
+      for (const block of link.inFlight) feed.release(block, peer.id);
       link.inFlight.clear();
     }
     peer.requests.length = 0;
   }
 
-  /** The longest length that we or any linked peer told for a feed, in blocks. */
+  /**
+   * The longest length, in blocks, that is signed or that a linked peer claims. A claim that its
+   * maker does not stand by when asked counts for nothing: else one liar could keep us from ever
+   * being complete.
+   */
   told(feed: FeedState): number {
     let told = feed.reader.length;
-    for (const { link } of this.linksOf(feed)) told = Math.max(told, link.remoteLength);
+    for (const { link } of this.linksOf(feed)) {
+      if (link.remoteLength > told && !this.isEmptyClaim(link)) told = link.remoteLength;
+    }
     return told;
+  }
+
+  /** Whether a peer failed for too long to prove a block beyond the signed length. */
+  isEmptyClaim({ doubtedSince }: FeedLink): boolean {
+    return doubtedSince !== undefined && this.now - doubtedSince >= CLAIM_MS;
   }
 
   /** The links on which both sides named the feed and finished the handshake. */

@@ -1,18 +1,19 @@
 /** The core of the synchronizer: `step(input, now) -> effects`. Its parts lie beside this file. */
-import { RemoteProtocolError, unreachable } from "../../base/errors.ts";
+import { unreachable } from "../../base/errors.ts";
 import type { Message } from "../wire/messages.ts";
 import { dial, onTick, onUnlinked, onUnreachable } from "./clockwork.ts";
-import { farewell, greet, name, onFeed, onHandshake, onInfo } from "./conversation.ts";
+import { admit, farewell, greet, name, onFeed, onHandshake, onInfo } from "./conversation.ts";
 import {
-  announce,
   checkComplete,
   download,
   downloadFromAll,
+  onAppended,
   onData,
   onHave,
   onStored,
   onUnhave,
 } from "./downloads.ts";
+import type { FeedMessage } from "./early_messages.ts";
 import { FeedState } from "./feed_state.ts";
 import type { Effect, Input } from "./inputs.ts";
 import { type FeedLink, PeerState } from "./peer_state.ts";
@@ -62,7 +63,9 @@ export class SyncCore {
         const feed = new FeedState(input.feed, input.reader, input.primary);
         state.feeds.set(feed.id, feed);
         for (const peer of state.peers.values()) {
-          if (peer.phase !== "closing" && peer.primary === feed.primary) name(state, peer, feed);
+          if (peer.phase === "closing" || peer.primary !== feed.primary) continue;
+          name(state, peer, feed);
+          this.#takeEarly(peer);
         }
         return;
       }
@@ -82,8 +85,9 @@ export class SyncCore {
       case "linked": {
         const peer = new PeerState(input.peer, input.address, state.now);
         state.peers.set(peer.id, peer);
-        if (input.primary === undefined) return;
-        peer.dialled = true;
+        peer.dialled = input.primary !== undefined;
+        if (state.stopping) return state.unlink(peer, "closed");
+        if (input.primary === undefined) return admit(state, peer);
         state.addresses.linked(peer.address);
         return greet(state, peer, state.feeds.get(input.primary)!);
       }
@@ -92,15 +96,8 @@ export class SyncCore {
         this.#tickedAt = state.now;
         return onTick(state, gap);
       }
-      case "appended": {
-        const feed = state.feeds.get(input.feed)!;
-        const { start } = input;
-        const added = Array.from({ length: feed.reader.length - start }, (_, i) => start + i);
-        for (const { peer, link } of state.linksOf(feed)) {
-          if (link.remoteWants) announce(state, peer, link, added);
-        }
-        return;
-      }
+      case "appended":
+        return onAppended(state, state.feeds.get(input.feed)!, input.start);
       case "stored": {
         const feed = state.feeds.get(input.feed)!;
         onStored(state, feed, input.blocks);
@@ -159,27 +156,38 @@ export class SyncCore {
 
   #takeMessage(peer: PeerState, channel: number, message: Message): void {
     const state = this.#state;
+    peer.usedAt = state.now;
+    peer.partialSince = undefined; // what is incomplete now is another frame
     switch (message.type) {
       case "feed":
-        return onFeed(state, peer, channel, message);
+        onFeed(state, peer, channel, message);
+        return this.#takeEarly(peer);
       case "handshake":
-        return onHandshake(state, peer, message);
+        onHandshake(state, peer, message);
+        return this.#takeEarly(peer);
       case "extension":
         return; // we speak none
     }
     const link = peer.channels.get(channel);
-    if (link === undefined) return; // a feed we do not have
-    if (peer.phase !== "open") {
-      return state.unlink(peer, new RemoteProtocolError(`Cannot take ${message.type} so early`));
+    if (link !== undefined && peer.phase === "open") {
+      this.#takeFeedMessage(peer, link, message);
+    } else if (!peer.early.add(channel, message)) {
+      state.strike(peer, `too many messages on channel ${channel}, which is not open`);
     }
-    this.#takeFeedMessage(peer, link, message);
   }
 
-  #takeFeedMessage(
-    peer: PeerState,
-    link: FeedLink,
-    message: Exclude<Message, { type: "feed" | "handshake" | "extension" }>,
-  ): void {
+  /** Take what came before the Handshake, or before we knew the feed. */
+  #takeEarly(peer: PeerState): void {
+    for (const channel of peer.early.channels) {
+      const link = peer.channels.get(channel);
+      if (link === undefined || peer.phase !== "open") continue;
+      for (const message of peer.early.take(channel)) {
+        if (peer.phase === "open") this.#takeFeedMessage(peer, link, message);
+      }
+    }
+  }
+
+  #takeFeedMessage(peer: PeerState, link: FeedLink, message: FeedMessage): void {
     const state = this.#state;
     switch (message.type) {
       case "info":

@@ -1,7 +1,9 @@
 /** The uploading half: telling what we have, and answering requests in their order. */
 import { blockAtByte } from "../feed/byte_offsets.ts";
+import { MAX_BLOCKS } from "../feed/flat_tree.ts";
 import { prove } from "../feed/prove.ts";
-import type { BlockRequest, FeedReader } from "../feed/reader.ts";
+import type { BlockRequest, FeedReader, Proof } from "../feed/reader.ts";
+import { MAX_FRAME_BYTES } from "../wire/frame.ts";
 import { encodeHaveRuns } from "../wire/have_bitfield.ts";
 import type { Cancel, Request, Want } from "../wire/messages.ts";
 import type { FeedState } from "./feed_state.ts";
@@ -15,15 +17,17 @@ import {
 import type { FeedLink, PeerState } from "./peer_state.ts";
 import type { SyncState } from "./state.ts";
 
+/** What a node takes in a Data at most, and what all else besides the block does. */
+const MAX_NODE_BYTES = 64;
+const MAX_DATA_OVERHEAD_BYTES = 128;
+
 export function onWant(state: SyncState, peer: PeerState, link: FeedLink, want: Want): void {
   // Source: hypercore ignores others silently, and does not remember them either.
   if (want.start % WANT_ALIGNMENT !== 0 || want.length % WANT_ALIGNMENT !== 0) return;
-  const answeredAt = link.wantAnswers.get(want.start);
-  if (answeredAt !== undefined && state.now - answeredAt < WANT_REPEAT_MS) return;
-  if (link.wantAnswers.size < MAX_WANT_MEMORY) link.wantAnswers.set(want.start, state.now);
-  const { reader } = state.feeds.get(link.feed)!;
+  if (!isDue(link, want.start, state.now)) return;
+  const { reader, forked } = state.feeds.get(link.feed)!;
   const last = reader.length - 1;
-  if (!link.remoteWants && last >= 0 && reader.hasBlock(last)) {
+  if (!link.remoteWants && !forked && last >= 0 && reader.hasBlock(last)) {
     // Tells the length even when it lies beyond the wanted region.
     state.send(peer, link, { type: "have", start: last, length: 1, ack: false });
   }
@@ -32,8 +36,24 @@ export function onWant(state: SyncState, peer: PeerState, link: FeedLink, want: 
   const { start, length } = want;
   // hypercore up to 6.22 asks for everything by leaving the length out.
   const asked = length > 0 ? length : start === 0 ? Math.ceil(reader.length / 8) * 8 : 0;
-  const bitfield = encodeHaveRuns(heldRuns(reader, start, start + asked), asked);
+  const held = forked ? [] : heldRuns(reader, start, start + asked);
+  const bitfield = encodeHaveRuns(held, asked);
   state.send(peer, link, { type: "have", start, length, bitfield, ack: false });
+}
+
+/** Whether a Want for the region at `start` may be answered, and so again only after a while. */
+function isDue({ wantAnswers }: FeedLink, start: number, now: number): boolean {
+  const answeredAt = wantAnswers.get(start);
+  if (answeredAt !== undefined && now - answeredAt < WANT_REPEAT_MS) return false;
+  wantAnswers.delete(start);
+  // The oldest come first, so the first that is not over ends this.
+  for (const [region, at] of wantAnswers) {
+    if (now - at < WANT_REPEAT_MS) break;
+    wantAnswers.delete(region);
+  }
+  if (wantAnswers.size >= MAX_WANT_MEMORY) return false;
+  wantAnswers.set(start, now);
+  return true;
 }
 
 /** Runs of held blocks within [start, end), counted from `start`. */
@@ -85,8 +105,9 @@ export function serve(state: SyncState, peer: PeerState): void {
   ) {
     const { link, request } = peer.requests.shift()!;
     const feed = state.feeds.get(link.feed)!;
-    if (feed.forked) continue;
-    if (!feed.reader.hasNode(2 * request.block)) {
+    if (feed.forked) {
+      refuse(state, peer, link, request.block);
+    } else if (request.block >= MAX_BLOCKS || !feed.reader.hasNode(2 * request.block)) {
       // hypercore would drop the whole connection; a race with new data can make this innocent.
       state.strike(peer, `block ${request.block} was never announced`);
       if (peer.phase === "open") refuse(state, peer, link, request.block);
@@ -112,6 +133,7 @@ export function onLoaded(
   peer.loading = false;
   if (value === undefined) {
     state.report({ kind: "damaged", feed: feed.id, block: request.block });
+    feed.recheck();
     refuse(state, peer, link, request.block);
   } else {
     answer(state, peer, link, feed, request, value);
@@ -127,14 +149,23 @@ function answer(
   request: BlockRequest,
   value: Uint8Array | undefined,
 ): void {
-  // No proof: we hold the block under a length whose signature we never got. Nothing valid to say.
   const proof = prove(feed.reader, request);
-  if (proof === undefined) return;
+  // No proof: we hold the block under a length whose signature we never got. And a block that came
+  // with a short proof may be too large to be sent on with a long one.
+  if (proof === undefined || !fitsFrame(value, proof)) {
+    return refuse(state, peer, link, request.block);
+  }
   const { nodes, signature } = proof;
   state.send(peer, link, { type: "data", index: request.block, value, nodes, signature });
   if (value === undefined) return;
+  peer.useful = true;
   const { id, address } = peer;
   state.report({ kind: "uploaded", peer: id, address, feed: feed.id, bytes: value.length });
+}
+
+function fitsFrame(value: Uint8Array | undefined, { nodes }: Proof): boolean {
+  const valueBytes = value?.length ?? 0;
+  return valueBytes + nodes.length * MAX_NODE_BYTES + MAX_DATA_OVERHEAD_BYTES <= MAX_FRAME_BYTES;
 }
 
 function refuse(state: SyncState, peer: PeerState, link: FeedLink, block: number): void {

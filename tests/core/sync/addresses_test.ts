@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import { AddressBook } from "../../../src/core/sync/addresses.ts";
+import { MAX_ADDRESSES, MAX_DIALS, RETRY_MS } from "../../../src/core/sync/limits.ts";
+
+function addressesOf(due: { address: string }[]): string[] {
+  return due.map(({ address }) => address);
+}
+
+Deno.test("AddressBook gives each address once, however often it is found", () => {
+  const book = new AddressBook({ persistent: false });
+  book.add("a:1", 0, 0);
+  book.add("a:1", 0, 0);
+  book.add("b:1", 5, 0);
+  assert.deepEqual(book.due(0).map(({ address, primary }) => [address, primary]), [
+    ["a:1", 0],
+    ["b:1", 5],
+  ]);
+  assert.deepEqual(book.due(0), [], "they are being dialled");
+  book.add("a:1", 0, 0);
+  assert.deepEqual(book.due(1e9), []);
+});
+
+Deno.test("AddressBook waits longer after each failure and gives up after the last wait", () => {
+  const book = new AddressBook({ persistent: false });
+  book.add("a:1", 0, 0);
+  let now = 0;
+  for (const wait of RETRY_MS) {
+    assert.equal(book.due(now).length, 1);
+    assert.equal(book.failed("a:1", now), wait);
+    assert.deepEqual(book.due(now + wait - 1), []);
+    now += wait;
+  }
+  assert.equal(book.due(now).length, 1);
+  assert.equal(book.hasProspects, true);
+  assert.equal(book.failed("a:1", now), undefined);
+  assert.equal(book.hasProspects, false);
+  assert.deepEqual(book.due(1e9), []);
+  assert.equal(book.failed("a:1", now), undefined, "and once more");
+});
+
+Deno.test("AddressBook starts its waits anew for one that was of use", () => {
+  const book = new AddressBook({ persistent: false });
+  book.add("a:1", 0, 0);
+  for (let round = 0; round < 3; round++) book.failed("a:1", 0);
+  book.proven("a:1");
+  assert.equal(book.failed("a:1", 0), RETRY_MS[0]);
+});
+
+Deno.test("a persistent AddressBook repeats the last wait for ever", () => {
+  const book = new AddressBook({ persistent: true });
+  book.add("a:1", 0, 0);
+  for (let round = 0; round < 50; round++) {
+    assert.equal(book.failed("a:1", 0), RETRY_MS[Math.min(round, RETRY_MS.length - 1)]);
+  }
+  assert.equal(book.hasProspects, true);
+});
+
+Deno.test("AddressBook never gives a banned address again, persistent or not", () => {
+  for (const persistent of [false, true]) {
+    const book = new AddressBook({ persistent });
+    book.add("a:1", 0, 0);
+    book.ban("a:1");
+    book.add("a:1", 0, 0);
+    assert.deepEqual(book.due(1e9), []);
+    assert.equal(book.failed("a:1", 0), undefined);
+    assert.equal(book.hasProspects, false);
+  }
+});
+
+Deno.test("AddressBook dials only so many at once, and the next when one is through", () => {
+  const book = new AddressBook({ persistent: false });
+  for (let i = 0; i < MAX_DIALS + 5; i++) book.add(`host:${i}`, 0, 0);
+  assert.equal(book.due(0).length, MAX_DIALS);
+  assert.equal(book.due(0).length, 0);
+  book.linked("host:0");
+  book.failed("host:1", 0);
+  assert.deepEqual(addressesOf(book.due(0)), [`host:${MAX_DIALS}`, `host:${MAX_DIALS + 1}`]);
+});
+
+Deno.test("AddressBook keeps a bounded number, and those given up make room", () => {
+  const book = new AddressBook({ persistent: false });
+  for (let i = 0; i < MAX_ADDRESSES; i++) book.add(`host:${i}`, 0, 0);
+  book.add("late:1", 0, 0);
+  const seen = new Set<string>();
+  const dialAll = () => {
+    for (let due = book.due(0); due.length > 0; due = book.due(0)) {
+      for (const { address } of due) {
+        seen.add(address);
+        book.linked(address);
+      }
+    }
+  };
+  dialAll();
+  assert.equal(seen.size, MAX_ADDRESSES);
+  assert.equal(seen.has("late:1"), false, "there was no room");
+  book.ban("host:7");
+  book.add("late:1", 0, 0);
+  dialAll();
+  assert.equal(seen.has("late:1"), true);
+});
+
+Deno.test("AddressBook passes over addresses it does not know", () => {
+  const book = new AddressBook({ persistent: false });
+  book.linked("nobody:1");
+  book.proven("nobody:1");
+  book.ban("nobody:1");
+  assert.equal(book.failed("nobody:1", 0), undefined);
+  assert.equal(book.hasProspects, false);
+});

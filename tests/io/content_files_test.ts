@@ -1,0 +1,284 @@
+import assert from "node:assert/strict";
+import { dirname } from "node:path";
+import { StorageError, TroveError } from "../../src/base/errors.ts";
+import type { BlockSpan } from "../../src/core/feed/block_store.ts";
+import { type ContentFile, ContentFiles, dress } from "../../src/io/content_files.ts";
+import { Random } from "../support/random.ts";
+import { type TempFolder, tempFolder } from "../support/temp.ts";
+
+const BLOCK = 64 * 1024;
+const MTIME = Date.UTC(2020, 1, 2);
+
+/** Files one after the other in the feed, of these sizes. */
+function layOut(temp: TempFolder, sizes: Readonly<Record<string, number>>): ContentFile[] {
+  let [offset, byteOffset] = [0, 0];
+  return Object.entries(sizes).map(([path, size]) => {
+    const blocks = Math.ceil(size / BLOCK);
+    const target = temp.join("dir", path);
+    const file = { target, offset, blocks, byteOffset, size, mode: 0o100644, mtime: MTIME };
+    offset += blocks;
+    byteOffset += size;
+    return file;
+  });
+}
+
+/** The places of all blocks of a file. */
+function spansOf({ offset, blocks, byteOffset, size }: ContentFile): BlockSpan[] {
+  return Array.from({ length: blocks }, (_, n) => ({
+    block: offset + n,
+    byteOffset: byteOffset + n * BLOCK,
+    size: Math.min(BLOCK, size - n * BLOCK),
+  }));
+}
+
+const bytesOf = ({ block, size }: BlockSpan): Uint8Array =>
+  new Random(`${block}`).bytes(size).slice();
+
+const wholeOf = (file: ContentFile): Uint8Array =>
+  new Uint8Array(spansOf(file).flatMap((span) => [...bytesOf(span)]));
+
+/** What a feed may answer about its blocks: those that are final, and those that are staged. */
+function holding(
+  isFinal: (block: number) => boolean,
+  isStaged: (block: number) => boolean = () => false,
+) {
+  const nextHeld = (from: number, to: number) => {
+    for (let block = from; block < to; block++) if (isFinal(block) || isStaged(block)) return block;
+    return -1;
+  };
+  return { hasFinal: isFinal, hasStaged: isStaged, nextHeld };
+}
+
+const NOTHING = holding(() => false);
+const ALL_FINAL = holding(() => true);
+const ALL_STAGED = holding(() => false, () => true);
+
+class Store extends ContentFiles implements Disposable {
+  constructor(temp: TempFolder) {
+    super({ dir: temp.folder("dir"), staging: temp.join("dir", ".dat", "staging") });
+  }
+
+  writeAll(file: ContentFile): ("final" | "staged")[] {
+    return spansOf(file).map((span) => this.write(span, bytesOf(span)));
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+Deno.test("ContentFiles gives a file its name, mode and time when it is complete", () => {
+  using temp = tempFolder();
+  using store = new Store(temp);
+  const [one, two] = layOut(temp, { "sub/one": 2 * BLOCK + 5, "two": 9 });
+  store.setFiles([two, { ...one, mode: 0o100755 }], NOTHING);
+  const [first, ...rest] = spansOf(one);
+  assert.equal(store.write(first, bytesOf(first)), "staged");
+  store.flush();
+  assert.deepEqual(store.settle(), []);
+  assert.throws(() => Deno.lstatSync(one.target), Deno.errors.NotFound);
+  assert.deepEqual(store.read(first)!, bytesOf(first));
+  for (const span of rest.reverse()) store.write(span, bytesOf(span));
+  store.writeAll(two);
+  store.flush();
+  assert.deepEqual(store.settle(), [{ start: 0, end: 3 }, { start: 3, end: 4 }]);
+  assert.deepEqual(Deno.readFileSync(one.target), wholeOf(one));
+  assert.equal(Deno.statSync(one.target).mode! & 0o777, 0o755);
+  assert.equal(Deno.statSync(one.target).mtime!.getTime(), MTIME);
+  assert.deepEqual(store.settle(), []);
+  for (const span of [...spansOf(one), ...spansOf(two)]) {
+    assert.deepEqual(store.read(span)!, bytesOf(span));
+  }
+});
+
+Deno.test("ContentFiles reads what was written before it is flushed", () => {
+  using temp = tempFolder();
+  using store = new Store(temp);
+  const [file] = layOut(temp, { file: 3 * BLOCK });
+  store.setFiles([file], NOTHING);
+  const [, middle] = spansOf(file);
+  store.write(middle, bytesOf(middle));
+  assert.deepEqual(store.read(middle)!, bytesOf(middle));
+});
+
+Deno.test("ContentFiles reads nothing that is not there in full", () => {
+  using temp = tempFolder();
+  using store = new Store(temp);
+  const [file] = layOut(temp, { file: 2 * BLOCK });
+  const [first, second] = spansOf(file);
+  assert.equal(store.read(first), undefined, "no files are known");
+  store.setFiles([file], ALL_FINAL);
+  assert.equal(store.read(first), undefined, "no file");
+  Deno.writeFileSync(file.target, wholeOf(file).subarray(0, BLOCK + 5));
+  assert.deepEqual(store.read(first)!, bytesOf(first));
+  assert.equal(store.read(second), undefined, "cut short");
+  assert.equal(store.read({ ...second, size: BLOCK + 1 }), undefined, "beyond the file");
+  assert.equal(store.read({ ...first, byteOffset: -1 }), undefined, "before the file");
+  assert.equal(
+    store.read({ block: 2, byteOffset: 2 * BLOCK, size: 1 }),
+    undefined,
+    "another block",
+  );
+});
+
+Deno.test("ContentFiles refuses bytes that have no place, and names the block", () => {
+  using temp = tempFolder();
+  using store = new Store(temp);
+  const [file] = layOut(temp, { file: 2 * BLOCK });
+  store.setFiles([file], NOTHING);
+  const [first, second] = spansOf(file);
+  for (
+    const span of [
+      { block: 2, byteOffset: 2 * BLOCK, size: 1 },
+      { ...second, byteOffset: second.byteOffset + 1 },
+      { ...first, byteOffset: -1 },
+    ]
+  ) {
+    assert.throws(
+      () => store.write(span, new Uint8Array(span.size)),
+      (error) => error instanceof TroveError && error.message.includes(`block ${span.block}`),
+    );
+  }
+  assert.throws(() => Deno.lstatSync(temp.join("dir", ".dat")), Deno.errors.NotFound);
+});
+
+Deno.test("ContentFiles goes on in the file itself where some blocks are final", () => {
+  using temp = tempFolder();
+  using store = new Store(temp);
+  const [file] = layOut(temp, { "sub/file": 3 * BLOCK });
+  Deno.mkdirSync(dirname(file.target));
+  const [, second] = spansOf(file);
+  Deno.writeFileSync(file.target, new Uint8Array(3 * BLOCK));
+  store.setFiles([file], holding((block) => block === 0 || block === 2));
+  assert.equal(store.write(second, bytesOf(second)), "final");
+  store.flush();
+  assert.deepEqual(store.settle(), [], "no bits change their place");
+  assert.deepEqual(Deno.readFileSync(file.target).subarray(BLOCK, 2 * BLOCK), bytesOf(second));
+  assert.equal(Deno.statSync(file.target).mtime!.getTime(), MTIME);
+});
+
+Deno.test("ContentFiles names what was complete and had no name yet", () => {
+  using temp = tempFolder();
+  const [file] = layOut(temp, { file: 2 * BLOCK });
+  {
+    using store = new Store(temp);
+    store.setFiles([file], NOTHING);
+    store.writeAll(file);
+    store.flush();
+  }
+  using store = new Store(temp);
+  store.setFiles([file], ALL_STAGED);
+  assert.deepEqual(store.settle(), [{ start: 0, end: 2 }]);
+  assert.deepEqual(Deno.readFileSync(file.target), wholeOf(file));
+  // And once more, as if the bits had not been written in time.
+  using again = new Store(temp);
+  again.setFiles([file], ALL_STAGED);
+  assert.deepEqual(again.settle(), [{ start: 0, end: 2 }]);
+  assert.deepEqual(Deno.readFileSync(file.target), wholeOf(file));
+});
+
+Deno.test("ContentFiles gives the same blocks to every file that has them", () => {
+  using temp = tempFolder();
+  using store = new Store(temp);
+  const [file] = layOut(temp, { file: BLOCK + 1 });
+  const twin = { ...file, target: temp.join("dir", "sub", "twin"), mode: 0o100600 };
+  store.setFiles([file, twin], NOTHING);
+  store.writeAll(file);
+  store.flush();
+  assert.deepEqual(store.settle(), [{ start: 0, end: 2 }]);
+  for (const { target } of [file, twin]) assert.deepEqual(Deno.readFileSync(target), wholeOf(file));
+  assert.equal(Deno.statSync(twin.target).mode! & 0o777, 0o600);
+});
+
+Deno.test("ContentFiles replaces an older file as a whole", () => {
+  using temp = tempFolder();
+  using store = new Store(temp);
+  const [file] = layOut(temp, { file: 10 });
+  Deno.writeTextFileSync(file.target, "an older and much longer file");
+  store.setFiles([file], NOTHING);
+  store.writeAll(file);
+  store.flush();
+  assert.equal(Deno.readTextFileSync(file.target), "an older and much longer file");
+  store.settle();
+  assert.deepEqual(Deno.readFileSync(file.target), wholeOf(file));
+});
+
+Deno.test("ContentFiles writes through no link on the way", () => {
+  using temp = tempFolder();
+  const outside = temp.folder("outside");
+  using store = new Store(temp);
+  const [file] = layOut(temp, { "sub/file": 10 });
+  Deno.symlinkSync(outside, temp.join("dir", "sub"));
+  store.setFiles([file], NOTHING);
+  store.writeAll(file);
+  store.flush();
+  assert.throws(() => store.settle(), StorageError);
+  assert.deepEqual([...Deno.readDirSync(outside)], []);
+});
+
+Deno.test("ContentFiles replaces a link that has the file's own name, not what it points at", () => {
+  using temp = tempFolder();
+  using store = new Store(temp);
+  const [file] = layOut(temp, { file: 10 });
+  Deno.writeTextFileSync(temp.join("outside"), "precious");
+  Deno.symlinkSync(temp.join("outside"), file.target);
+  store.setFiles([file], NOTHING);
+  store.writeAll(file);
+  store.flush();
+  store.settle();
+  assert.equal(Deno.readTextFileSync(temp.join("outside")), "precious");
+  assert.ok(Deno.lstatSync(file.target).isFile);
+});
+
+Deno.test("ContentFiles says that the disk is full", () => {
+  using temp = tempFolder();
+  using store = new Store(temp);
+  const [file] = layOut(temp, { file: BLOCK });
+  Deno.mkdirSync(temp.join("dir", ".dat", "staging"), { recursive: true });
+  Deno.symlinkSync("/dev/full", store.stagingPath(0));
+  store.setFiles([file], NOTHING);
+  store.writeAll(file);
+  assert.throws(() => store.flush(), (error) => {
+    return error instanceof StorageError && /the disk is full/.test(error.message) &&
+      error.hint !== undefined;
+  });
+});
+
+Deno.test("ContentFiles with many files in progress keeps few of them open", () => {
+  using temp = tempFolder();
+  using store = new Store(temp);
+  const sizes = Object.fromEntries(Array.from({ length: 200 }, (_, n) => [`f${n}`, BLOCK + 1 + n]));
+  const files = layOut(temp, sizes);
+  store.setFiles(files, NOTHING);
+  for (const half of [0, 1]) {
+    for (const file of files) {
+      const span = spansOf(file)[half];
+      store.write(span, bytesOf(span));
+    }
+    store.flush();
+    if (Deno.build.os === "linux") {
+      const open = [...Deno.readDirSync("/proc/self/fd")].length;
+      assert.ok(open < 150, `${open} handles`);
+    }
+  }
+  assert.equal(store.settle().length, 200);
+  for (const file of files) assert.deepEqual(Deno.readFileSync(file.target), wholeOf(file));
+});
+
+Deno.test("dress() takes permission bits and no others, and times that there are", () => {
+  using temp = tempFolder();
+  const path = temp.join("file");
+  Deno.writeTextFileSync(path, "x");
+  const modes = [[0o104755, 0o755], [0o100000, 0o644], [0, 0o644], [0o100400, 0o400], [
+    0o777,
+    0o777,
+  ]];
+  for (const [mode, expected] of modes) {
+    dress(path, { mode, mtime: MTIME });
+    assert.equal(Deno.statSync(path).mode! & 0o7777, expected);
+    assert.equal(Deno.statSync(path).mtime!.getTime(), MTIME);
+  }
+  dress(path, { mode: 0o644, mtime: Number.MAX_SAFE_INTEGER });
+  assert.equal(Deno.statSync(path).mtime!.getTime(), MTIME, "beyond what a date can be");
+  assert.throws(() => dress(temp.join("nowhere"), { mode: 0o644, mtime: 0 }), StorageError);
+});
