@@ -86,7 +86,7 @@ function buildProgram(world: World, version: string, perform: Perform): Command 
       getErrHasColors: () => false,
     });
   const shared = subcommand(program, "share [dir]", "make an archive of a folder and serve it");
-  addPeerOptions(shared, world)
+  addPeerOptions(shared, world, "stop sharing")
     .option("--no-watch", "do not follow changes of the folder")
     .addHelpText("after", "\nExample:\n  trove share photos --port 3282")
     .action((dir: string | undefined, options: ShareCommandOptions) =>
@@ -94,7 +94,7 @@ function buildProgram(world: World, version: string, perform: Perform): Command 
     );
 
   const cloned = subcommand(program, "clone <link> [dir]", "fetch an archive into a folder");
-  addPeerOptions(cloned, world)
+  addPeerOptions(cloned, world, "give up")
     .addHelpText("after", "\nExample:\n  trove clone dat://… photos --peer 192.0.2.7:3282")
     .action((link: string, dir: string | undefined, options: PeerOptions) =>
       perform(options, (context) => clone(link, dir, options, context))
@@ -122,7 +122,8 @@ function subcommand(program: Command, usage: string, description: string): Comma
     .helpOption("-h, --help", "show help");
 }
 
-function addPeerOptions(command: Command, world: World): Command {
+/** @param timeout What happens after that time, for the help. */
+function addPeerOptions(command: Command, world: World, timeout: string): Command {
   const fallback = <T>(name: string, parse: (text: string) => T): T | undefined => {
     const text = world.env(name);
     if (text === undefined || text === "") return undefined;
@@ -142,7 +143,7 @@ function addPeerOptions(command: Command, world: World): Command {
     .addOption(new Option("--port <n>", "port to listen on; 0 for any").argParser(parsePort))
     .option("--host <address>", "address to listen on")
     .addOption(
-      new Option("--timeout <duration>", "give up after, for example 30s or 10m")
+      new Option("--timeout <duration>", `${timeout} after, for example, 30s or 10m`)
         .argParser(parseDuration),
     );
   // A flag wins over its environment variable.
