@@ -219,6 +219,8 @@ class CloneJob implements Director {
     const content = archive.openContent();
     checkMode(archive);
     if (!joined) sync.join(CONTENT, content, METADATA);
+    // While the plan is made nobody can say where a block belongs.
+    sync.input({ kind: "want", feed: CONTENT, ranges: [] });
     let plan: CheckoutPlan;
     do {
       plan = await planCheckout(archive, { emit: this.#options.emit, signal });

@@ -76,11 +76,18 @@ export class CoreDriver {
     this.give({ kind: "join", feed: id, reader: feed, primary });
   }
 
-  /** One step, and those that follow from its effects. Gives all effects. */
+  /** One step, and then those that follow from its effects. Gives all effects. */
   give(input: Input): Effect[] {
-    const effects = [...this.core.step(input, this.now)];
-    for (const effect of [...effects]) effects.push(...this.#perform(effect));
-    return effects;
+    const all: Effect[] = [];
+    const inputs = [input];
+    for (let next = inputs.shift(); next !== undefined; next = inputs.shift()) {
+      for (const effect of this.core.step(next, this.now)) {
+        all.push(effect);
+        const result = this.#perform(effect);
+        if (result !== undefined) inputs.push(result);
+      }
+    }
+    return all;
   }
 
   /** A remote that dialled us, named feed 0 on channel 0, and shook hands. */
@@ -165,35 +172,35 @@ export class CoreDriver {
     return this.reports.filter((report) => report.kind === kind) as Extract<Report, { kind: K }>[];
   }
 
-  #perform(effect: Effect): Effect[] {
+  #perform(effect: Effect): Input | undefined {
     switch (effect.kind) {
       case "send": {
         const { peer, channel, message, bytes } = effect;
         this.sent.push({ peer, channel, message });
-        if (!this.#stuck) return this.give({ kind: "flushed", peer, bytes });
+        if (!this.#stuck) return { kind: "flushed", peer, bytes };
         this.waiting.set(peer, (this.waiting.get(peer) ?? 0) + bytes);
-        return [];
+        return undefined;
       }
       case "keepalive":
         this.keepalives.push(effect.peer);
-        return [];
+        return undefined;
       case "unlink":
         if (!this.ended.has(effect.peer)) this.ended.set(effect.peer, effect.reason);
-        return [];
+        return undefined;
       case "load": {
         const { peer, feed, request } = effect;
         const value = this.feeds.get(feed)!.block(request.block);
-        return this.give({ kind: "loaded", peer, feed, request, value });
+        return { kind: "loaded", peer, feed, request, value };
       }
       case "store":
         this.feeds.get(effect.feed)!.store(effect.block);
-        return this.give({ kind: "stored", feed: effect.feed, blocks: [effect.block.block] });
+        return { kind: "stored", feed: effect.feed, blocks: [effect.block.block] };
       case "dial":
         this.dials.push(effect.address);
-        return [];
+        return undefined;
       case "report":
         this.reports.push(effect.report);
-        return [];
+        return undefined;
     }
   }
 }

@@ -3,7 +3,14 @@
  * happens follows from the calls and the seed alone.
  */
 import type { TroveError } from "../../src/base/errors.ts";
-import type { Effect, Input, PeerId, QuietEnd, Report } from "../../src/core/sync/inputs.ts";
+import type {
+  Effect,
+  FeedId,
+  Input,
+  PeerId,
+  QuietEnd,
+  Report,
+} from "../../src/core/sync/inputs.ts";
 import { SyncCore } from "../../src/core/sync/sync_core.ts";
 import type { Message } from "../../src/core/wire/messages.ts";
 import type { MemoryFeed } from "./memory_feed.ts";
@@ -15,6 +22,8 @@ export interface NodeOptions {
   readonly persistent?: boolean;
   /** Fetch everything. */
   readonly follow?: boolean;
+  /** A second feed, which belongs to the first one's archive. */
+  readonly content?: MemoryFeed;
   /** What becomes of a message on its way out; undefined swallows it. */
   readonly tamper?: (message: Message) => Message | undefined;
   /** The link is up but nothing ever goes out. */
@@ -42,6 +51,7 @@ export class Node {
   readonly name: string;
   readonly core: SyncCore;
   readonly feed: MemoryFeed;
+  readonly feeds = new Map<FeedId, MemoryFeed>();
   readonly options: NodeOptions;
   readonly ends = new Map<PeerId, End>();
   readonly reports: Report[] = [];
@@ -89,10 +99,17 @@ export class Swarm {
   add(name: string, options: NodeOptions): Node {
     const node = new Node(name, options, this.random);
     this.nodes.set(name, node);
-    this.give(node, { kind: "join", feed: 0, reader: node.feed, primary: 0 });
+    this.join(node, 0, node.feed);
+    if (options.content !== undefined) this.join(node, 1, options.content);
     if (options.follow) this.give(node, { kind: "follow", feed: 0 });
     this.#tick(node);
     return node;
+  }
+
+  /** Let a feed of a node's one archive take part. */
+  join(node: Node, feed: FeedId, reader: MemoryFeed): void {
+    node.feeds.set(feed, reader);
+    this.give(node, { kind: "join", feed, reader, primary: 0 });
   }
 
   /** A link between two nodes; the first one dialled. */
@@ -167,12 +184,12 @@ export class Swarm {
       }
       case "load": {
         const { peer, feed, request } = effect;
-        const value = node.feed.block(request.block);
+        const value = node.feeds.get(feed)!.block(request.block);
         return this.after(0, () => this.give(node, { kind: "loaded", peer, feed, request, value }));
       }
       case "store": {
         const { feed, block } = effect;
-        node.feed.store(block);
+        node.feeds.get(feed)!.store(block);
         return this.after(
           1,
           () => this.give(node, { kind: "stored", feed, blocks: [block.block] }),

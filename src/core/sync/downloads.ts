@@ -166,6 +166,7 @@ export function onData(state: SyncState, peer: PeerState, link: FeedLink, data: 
   peer.answeredAt = state.now;
   feed.release(data.index, peer.id);
   if (feed.reader.hasBlock(data.index)) return; // another peer was faster
+  if (!feed.isWanted(data.index)) return; // not wanted any more: there may be no place for it
   let block: VerifiedBlock;
   try {
     // We only ever ask for whole blocks, so an answer of hashes alone is no answer.

@@ -37,7 +37,9 @@ export class FeedState {
     return !this.forked && (this.follows || !this.#wanted.isEmpty);
   }
 
+  /** Fetch these blocks and no others. */
   want(ranges: readonly Range[]): void {
+    this.#wanted.clear();
     for (const { start, end } of ranges) this.#wanted.add(start, end);
     this.#cursor = 0;
     this.recheck();
@@ -54,6 +56,10 @@ export class FeedState {
     if (this.follows) return block < told ? { start: block, end: told } : undefined;
     const run = this.#wanted.runFrom(block);
     return run === undefined ? undefined : { start: Math.max(run.start, block), end: run.end };
+  }
+
+  isWanted(block: number): boolean {
+    return this.follows || this.#wanted.has(block);
   }
 
   /** One past the last wanted block. */

@@ -24,7 +24,7 @@ export type QuietEnd = "closed" | "done";
 export type Input =
   /** A feed is open and takes part. `primary` is the feed it is announced beside; itself if none. */
   | { kind: "join"; feed: FeedId; reader: FeedReader; primary: FeedId }
-  /** Fetch these blocks of a feed, besides those wanted before. */
+  /** Fetch these blocks of a feed, and no others. */
   | { kind: "want"; feed: FeedId; ranges: readonly Range[] }
   /** Fetch every block of a feed up to the longest length any peer tells. */
   | { kind: "follow"; feed: FeedId }

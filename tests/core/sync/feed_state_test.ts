@@ -96,8 +96,9 @@ Deno.test("FeedState.firstMissing() looks at wanted blocks only", () => {
   assert.equal(state.firstMissing(0), 6);
   hold(6);
   assert.equal(state.firstMissing(0), -1);
-  state.want([{ start: 0, end: 1 }]);
+  state.want([{ start: 0, end: 1 }, { start: 6, end: 7 }]);
   assert.equal(state.firstMissing(0), 0, "wanted later, and earlier in the feed");
+  assert.equal(state.isWanted(9), false, "a new want takes the place of the one before");
   hold(0);
   assert.equal(state.firstMissing(0), -1);
   feed.clear(6);

@@ -115,7 +115,7 @@ Deno.test("a peer that sends wrong bytes is dropped and its blocks come from ano
   assert.equal(cloner.count("peer-opened"), 2, "the liar is not dialled again");
 });
 
-Deno.test("a peer that never answers is dropped and its blocks come from another", () => {
+Deno.test("a peer that never answers is passed over, and dropped when there is no other", () => {
   const source = ownFeed(40);
   const swarm = new Swarm("stall");
   const tamper = (message: Message) => message.type === "data" ? undefined : message;
@@ -126,7 +126,11 @@ Deno.test("a peer that never answers is dropped and its blocks come from another
   swarm.connect(cloner, honest, 30);
   assert.ok(swarm.run(60_000, () => cloner.isComplete));
   assertSame(cloner, source);
-  assert.equal(cloner.count("peer-closed"), 1);
+  assert.equal(cloner.count("downloaded"), 40);
+  const alone = swarm.add("alone", { feed: emptyCopy(source), follow: true });
+  swarm.connect(alone, stalling, 1);
+  swarm.run(30_000);
+  assert.equal(alone.count("peer-closed"), 1);
 });
 
 Deno.test("a peer that dies in the middle is replaced by another", () => {
