@@ -45,6 +45,7 @@ function prepareFolder(argument: string | undefined, temp: TempFolder) {
     return { folder, home: throwaway, remove: undefined };
   }
   const folder = resolve(argument);
+  if (!existsSync(folder)) throw new Error(`Cannot share "${folder}": there is no such folder`);
   const archive = join(folder, ".dat");
   // An archive that is there already has its key at home; a new one is ours to take away again.
   if (existsSync(archive)) return { folder, home: Deno.env.get("HOME")!, remove: undefined };
@@ -116,10 +117,15 @@ async function demo(argument: string | undefined, temp: TempFolder, stop: AbortS
   await using sharer = await trove(["share", folder, ...listen, "--json"], { home });
   stop.addEventListener("abort", () => sharer.signal("SIGINT"));
   tell("sharing", argument === undefined ? "a copy of docs/ and src/" : folder);
-  const { link } = await sharer.event("archive");
+  const { link, writable } = await sharer.event("archive");
   tell("link", link);
-  const { put, same, bytes, seconds } = await sharer.event("imported", { deadlineMs: 3_600_000 });
-  tell("imported", `${count(put + same)}, ${amount(bytes)} read in ${seconds} s`);
+  if (writable) {
+    const imported = await sharer.event("imported", { deadlineMs: 3_600_000 });
+    const { put, same, bytes, seconds } = imported;
+    tell("imported", `${count(put + same)}, ${amount(bytes)} read in ${seconds} s`);
+  } else {
+    tell("imported", "nothing: the archive is not your own, and is shared as it is");
+  }
   const { host, port } = await sharer.event("listening");
   tell("serving", `${host}:${port}`);
 

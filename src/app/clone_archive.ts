@@ -15,6 +15,7 @@ import type { StopSignal, World } from "../base/world.ts";
 import type { Report } from "../core/sync/inputs.ts";
 import type { Receiver } from "../csp/channel.ts";
 import { listenForPeers, type ListenOptions } from "../io/net.ts";
+import { type ArchivePaths, type FolderKind, inspectFolder } from "./archive_folder.ts";
 import { finishCheckout, planCheckout, refusedError } from "./checkout.ts";
 import type { CheckoutPlan } from "./checkout_plan.ts";
 import { type Emit, PROGRESS_MS } from "./events.ts";
@@ -50,8 +51,35 @@ export interface CloneOptions {
  * @throws {TroveError} With the reason, when it ends before everything is here.
  */
 export async function cloneArchive(options: CloneOptions): Promise<void> {
-  const { world, publicKey, dir, peers, listen, signals, emit } = options;
-  using archive = openClone(dir, { world, publicKey });
+  const { world, publicKey, dir } = options;
+  const before = inspectFolder(dir);
+  const archive = openClone(dir, { world, publicKey });
+  let learntNothing = false;
+  try {
+    using _open = archive;
+    try {
+      await fetchArchive(archive, options);
+    } finally {
+      learntNothing = archive.metadata.length === 0;
+    }
+  } finally {
+    // A mistyped link must not claim the folder for good.
+    if (before !== "archive" && learntNothing) removeEmptyClone(archive.paths, before);
+  }
+}
+
+/** Take away what opening a clone made, as long as it holds nothing of an archive. */
+function removeEmptyClone(paths: ArchivePaths, before: FolderKind): void {
+  try {
+    Deno.removeSync(paths.dat, { recursive: true });
+    if (before === "missing") Deno.removeSync(paths.dir);
+  } catch {
+    // Somebody put something there meanwhile. What stays does no harm: see `inspectFolder`.
+  }
+}
+
+async function fetchArchive(archive: Archive, options: CloneOptions): Promise<void> {
+  const { world, dir, peers, listen, signals, emit } = options;
   if (archive.writable) {
     throw new UsageError(`Cannot clone into "${dir}": it is the archive's own folder`, {
       hint: "clone into another folder, or share this one",

@@ -65,7 +65,7 @@ export async function checkWay(
   const rest = foreign.size - NAMED_CLASHES;
   throw new UsageError(
     `Cannot write into "${dir}": ${named}${rest > 0 ? ` and ${rest} more` : ""} ` +
-      `${foreign.size === 1 ? "is" : "are"} in the way and not from this archive`,
+      `${foreign.size === 1 ? "is" : "are"} in the way: not from this archive, or changed here`,
     { hint: "move them away or choose another folder; nothing was changed" },
   );
 }

@@ -3,9 +3,12 @@ import { join, resolve } from "node:path";
 import { fromUtf8 } from "../base/bytes.ts";
 import { UsageError } from "../base/errors.ts";
 import type { World } from "../base/world.ts";
-import { type Link, parseLink } from "../crypto/link.ts";
+import { hasKey, type Link, parseLink } from "../crypto/link.ts";
 import { PUBLIC_KEY_BYTES } from "../crypto/sign.ts";
 import { archivePaths, readSmallFile } from "./archive_folder.ts";
+
+/** A domain name, with or without `dat://` before it and a path behind it. */
+const NAME = /^(dat:\/\/)?[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z]{2,}(\/|$)/i;
 
 /**
  * The key of a link, of a folder that holds an archive, or of a `dat.json` (or a folder with one).
@@ -15,7 +18,14 @@ import { archivePaths, readSmallFile } from "./archive_folder.ts";
  */
 export function resolveLink(text: string, world: World): Link {
   const path = pathMeant(text, world);
-  if (path === undefined) return parseLink(text);
+  if (path === undefined) {
+    if (NAME.test(text) && !hasKey(text)) {
+      throw new UsageError(`Cannot look up the name "${text}": names are not resolved yet`, {
+        hint: "give the link's 64 hex digits",
+      });
+    }
+    return parseLink(text);
+  }
   if (!path.isFile) {
     const key = readSmallFile(archivePaths(path.place).feed("metadata", "key"));
     if (key?.length === PUBLIC_KEY_BYTES) return { key };

@@ -39,6 +39,10 @@ export async function shareFolder(options: ShareOptions): Promise<void> {
       hint: "check the path",
     });
   }
+  // First, so that an address that cannot be had costs no import.
+  const listener = listenForPeers(options.listen);
+  using open = new DisposableStack();
+  open.defer(() => listener.close());
   using archive = kind === "archive"
     ? openArchive(dir, { world, access: "write" })
     : createArchive(dir, world);
@@ -55,7 +59,6 @@ export async function shareFolder(options: ShareOptions): Promise<void> {
   }
   const servesContent = mapContent(archive, emit);
 
-  const listener = listenForPeers(options.listen);
   const { hostname: host, port } = listener.addr as Deno.NetAddr;
   const sync = new Synchronizer({
     world,
@@ -69,6 +72,7 @@ export async function shareFolder(options: ShareOptions): Promise<void> {
   if (servesContent) sync.join(CONTENT, archive.content!, METADATA);
   for (const address of peers) sync.input({ kind: "found", address, primary: METADATA });
   emit({ event: "listening", host, port });
+  open.move(); // the synchronizer closes it
   try {
     await sync.run();
   } catch (error) {

@@ -183,6 +183,6 @@ export class CommandOutput {
 
 function bar(share: number): string {
   const done = Math.round(share * BAR_WIDTH);
-  const percent = `${Math.floor(share * 100)}%`.padStart(4);
+  const percent = `${Math.floor(share * 100)}%`.padStart(5);
   return `[${"=".repeat(done)}${"-".repeat(BAR_WIDTH - done)}]${percent}`;
 }

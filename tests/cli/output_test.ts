@@ -141,7 +141,7 @@ Deno.test("on a terminal progress is one line that is drawn over, and gone in th
   const drawn = world.stderr.text.split(CLEAR_LINE);
   assert.equal(drawn.length, 3);
   for (const line of drawn) assert.ok(line.length < 30 && !line.includes("\n"), line);
-  assert.match(drawn[1], /^\[={6}-{18}\] 25$/);
+  assert.match(drawn[1], /^\[={6}-{18}\] {2}2$/);
   output.say("news");
   assert.ok(world.stderr.text.endsWith(`${CLEAR_LINE}news\n`));
   output.emit(PROGRESS);

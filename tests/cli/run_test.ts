@@ -1,7 +1,9 @@
 /** The command line in this process: what is understood, and what is printed for it. */
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { createArchive } from "../../src/app/open_archive.ts";
+import { createArchive, openClone } from "../../src/app/open_archive.ts";
+import { parseLink } from "../../src/crypto/link.ts";
 import { tempFolder } from "../support/temp.ts";
 import { runIn, TEST_VERSION, TestWorld } from "../support/test_world.ts";
 import { archiveBytes, secretKeyFile } from "../support/archives.ts";
@@ -173,15 +175,26 @@ Deno.test("status tells people and programs what is here, and changes nothing", 
 Deno.test("status of a clone that has nothing yet does not call it complete", async () => {
   using temp = tempFolder();
   const world = new TestWorld(temp, { running: true });
-  const args = ["--peer", "127.0.0.1:1", "--timeout", "1ms", "--json"];
-  const cloned = await runIn(world, "clone", LINK, "copy", ...args);
-  assert.equal(cloned.code, 3, cloned.stderr);
+  const publicKey = parseLink(LINK).key;
+  openClone(join(world.cwd(), "copy"), { world, publicKey })[Symbol.dispose]();
   const { code, stdout } = await runIn(world, "status", "copy");
   assert.equal(code, 0);
   assert.match(stdout, /not complete/);
   const [status] = (await runIn(world, "status", "copy", "--json")).json;
   assert.deepEqual([status.version, status.blocks, status.files], [0, 0, undefined]);
   assert.equal(status.writable, false);
+});
+
+Deno.test("a clone that learnt nothing leaves the folder as it was", async () => {
+  using temp = tempFolder();
+  const world = new TestWorld(temp, { running: true });
+  const args = ["--peer", "127.0.0.1:1", "--timeout", "1ms"];
+  assert.equal((await runIn(world, "clone", LINK, "new", ...args)).code, 3);
+  assert.equal(existsSync(join(world.cwd(), "new")), false);
+  const dir = join(world.cwd(), "own");
+  writeTree(dir, [{ path: "file", size: 10 }], "own");
+  assert.equal((await runIn(world, "clone", LINK, "own", ...args)).code, 3);
+  assert.deepEqual([...Deno.readDirSync(dir)].map(({ name }) => name), ["file"]);
 });
 
 Deno.test("status says what is wrong with the secret key, and --quiet does not", async () => {

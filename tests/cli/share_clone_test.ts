@@ -1,7 +1,8 @@
 /** `share` and `clone` in this process, over loopback: two worlds, two homes, one archive. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { createArchive } from "../../src/app/open_archive.ts";
+import { createArchive, openClone } from "../../src/app/open_archive.ts";
+import { parseLink } from "../../src/crypto/link.ts";
 import {
   archiveBytes,
   borrowArchive,
@@ -280,8 +281,8 @@ Deno.test("sharing what is not there is exit code 9, and a file is exit code 2",
 Deno.test("sharing a clone that was only begun says so and does not touch it", async () => {
   using temp = tempFolder();
   const world = cloner(temp);
-  const args = ["--peer", "127.0.0.1:1", "--timeout", "1ms", "--json"];
-  assert.equal((await runIn(world, "clone", SOME_LINK, "copy", ...args)).code, 3);
+  const publicKey = parseLink(SOME_LINK).key;
+  openClone(temp.join("copy"), { world, publicKey })[Symbol.dispose]();
   await using shared = await shareIn(
     new TestWorld(temp, { home: "home of cloner" }),
     temp.join("copy"),

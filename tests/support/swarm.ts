@@ -28,6 +28,8 @@ export interface NodeOptions {
   readonly tamper?: (message: Message) => Message | undefined;
   /** The link is up but nothing ever goes out. */
   readonly mute?: boolean;
+  /** The system takes nothing of what is sent. */
+  readonly stuck?: boolean;
 }
 
 /** One end of a link. */
@@ -208,6 +210,7 @@ export class Swarm {
     const tampered = node.options.tamper ? node.options.tamper(effect.message) : effect.message;
     node.sent.push({ peer, message: effect.message });
     this.#note(node, peer);
+    if (node.options.stuck) return;
     this.after(1, () => this.give(node, { kind: "flushed", peer, bytes }));
     if (tampered === undefined || node.options.mute) return;
     this.#carry(node, peer, (remote, atRemote) => {

@@ -89,6 +89,7 @@ function takeOver(state: SyncState, peer: PeerState, link: FeedLink, feed: FeedS
     for (const block of slow.link.inFlight) {
       if (free === 0 || peer.phase !== "open") return;
       if (feed.reserved.get(block) !== slow.peer.id || !link.remote.has(block)) continue;
+      if (!feed.isWanted(block)) continue;
       request(state, peer, link, block);
       free--;
     }

@@ -348,6 +348,22 @@ Deno.test("blocks wanted by range are fetched without regard to anybody's length
   assert.equal(driver.reportsOf("complete").length, 2, "told again when asked again");
 });
 
+Deno.test("a block that is not wanted any more is let go when it comes, and had when it is again", () => {
+  const source = ownFeed(8);
+  const copy = emptyCopy(source);
+  const driver = new CoreDriver(copy);
+  driver.open(A);
+  driver.give({ kind: "want", feed: 0, ranges: [{ start: 2, end: 4 }] });
+  driver.have(A, 0, 8);
+  driver.give({ kind: "want", feed: 0, ranges: [{ start: 3, end: 4 }] });
+  for (const index of [2, 3]) driver.say(A, answerFor(source, copy, index));
+  assert.deepEqual([...copy.blocks.keys()], [3]);
+  assert.equal(driver.reportsOf("complete").length, 1);
+  driver.news();
+  driver.give({ kind: "want", feed: 0, ranges: [{ start: 2, end: 4 }] });
+  assert.deepEqual(driver.requested(A), [2]);
+});
+
 Deno.test("a liar's length keeps nobody from being complete for long", () => {
   const driver = new Following(ownFeed(10), A);
   driver.have(B, 0, HUGE); // not linked: no effect
