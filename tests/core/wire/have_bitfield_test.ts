@@ -48,8 +48,17 @@ function decoded(encoded: Uint8Array, maxBits: number): Range[] {
   return [...decodeHaveRuns(encoded, { maxBits })];
 }
 
-for (const { name, bitLength, set, encoded } of vectors.examples) {
+for (const { name, bitLength, set, encoded, decodedBytes } of vectors.examples) {
   const runs = toRanges(set);
+
+  Deno.test(`The bitfield "${name}" is as long as existing peers decode it`, () => {
+    const bytes = fromHex(encoded);
+    const decode = (length: number) => [...decodeHaveRuns(bytes, { maxBits: 8 * length })];
+    const last = decode(decodedBytes).at(-1)?.end ?? 0;
+    assert.ok(last <= 8 * decodedBytes && last > 8 * (decodedBytes - 1));
+    // Four bytes of padding are allowed, so it is refused where it would be five too long.
+    if (decodedBytes > 5) assert.throws(() => decode(decodedBytes - 5), RemoteProtocolError);
+  });
 
   Deno.test(`The bitfield "${name}" is encoded as existing peers do`, () => {
     assert.equal(toHex(encodeHaveRuns(runs, bitLength)), encoded);
