@@ -71,6 +71,8 @@ export class Synchronizer {
   /** To be called after the next commit: the bytes that were received are used no more then. */
   #releases: (() => void)[] = [];
   readonly #abort = new AbortController();
+  /** Closed by `stop`, so that the loop wakes and sees whether it is finished. */
+  readonly #stopped = new Channel<never>(1);
   #draining = false;
   #listening: boolean;
   #nextPeer: PeerId = 1;
@@ -106,6 +108,7 @@ export class Synchronizer {
   stop(failure?: unknown): void {
     this.#failure ??= failure;
     this.#stopListening(); // whoever comes from here on would keep us from ending
+    this.#stopped.close();
     this.input({ kind: "stop" });
   }
 
@@ -116,7 +119,8 @@ export class Synchronizer {
     const never: Receiver<never> = new Channel<never>(1);
     const { signals = never, found = never } = this.#options;
     const inbound: Receiver<Inbound> = this.#inbound;
-    const arms = { signals, ticks: ticker.ticks, inbound, found };
+    const stopped: Receiver<never> = this.#stopped;
+    const arms = { signals, ticks: ticker.ticks, inbound, found, stopped };
     try {
       while (!this.#core.finished) {
         const { arm, received } = await select(arms);

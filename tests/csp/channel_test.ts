@@ -48,6 +48,59 @@ Deno.test("Channel stays in order over thousands of values", async () => {
   assert.deepEqual(got, Array.from({ length: 5000 }, (_, i) => i));
 });
 
+Deno.test("Channel serves many waiting senders, each in its turn and none twice", async () => {
+  const channel = new Channel<number>(3);
+  const sending = Array.from({ length: 50 }, async (_, sender) => {
+    for (let n = 0; n < 20; n++) await channel.send(sender * 100 + n);
+  });
+  const got: number[] = [];
+  while (got.length < 1000) {
+    const next = await channel.receive();
+    assert.ok(!next.done);
+    got.push(next.value);
+    assert.ok(channel.size <= 3);
+    // Sometimes several places become free before any sender has its turn.
+    for (let more = got.length % 4; more > 0 && got.length < 1000; more--) {
+      const ready = channel.tryReceive();
+      if (ready !== undefined && !ready.done) got.push(ready.value);
+    }
+  }
+  await Promise.all(sending);
+  assert.equal(new Set(got).size, 1000);
+  for (let sender = 0; sender < 50; sender++) {
+    const own = got.filter((value) => Math.floor(value / 100) === sender);
+    assert.deepEqual(own, own.toSorted((a, b) => a - b), `sender ${sender}`);
+  }
+});
+
+Deno.test("Channel wakes every receiver that could take a value", async () => {
+  const shared = new Channel<string>(1);
+  const other = new Channel<string>(1);
+  const selecting = select({ other, shared });
+  const waiting = shared.receive();
+  // The select was woken for the shared channel, and finds something better meanwhile.
+  shared.trySend("for whoever comes");
+  other.trySend("better");
+  assert.deepEqual(await selecting, { arm: "other", received: { done: false, value: "better" } });
+  assert.deepEqual(await waiting, { done: false, value: "for whoever comes" });
+});
+
+Deno.test("Channel keeps no waiter after it was called or taken back", async () => {
+  const channel = new Channel<number>(1);
+  let woken = 0;
+  const takeBack = channel.whenReady(() => woken++);
+  takeBack();
+  takeBack();
+  channel.whenReady(() => woken++);
+  channel.trySend(1);
+  channel.tryReceive();
+  channel.trySend(2);
+  assert.equal(woken, 1);
+  channel.whenReady(() => woken++);
+  assert.equal(woken, 2, "called at once when something is there");
+  assert.deepEqual(await channel.receive(), { done: false, value: 2 });
+});
+
 Deno.test("select() prefers the earlier arm and leaves the loser its value", async () => {
   const first = new Channel<string>(1);
   const second = new Channel<number>(1);
@@ -84,6 +137,24 @@ Deno.test("select() reports a closed arm and trySelect() never waits", async () 
   assert.equal(trySelect({ arm }), undefined);
   arm.close();
   assert.deepEqual(await select({ arm }), { arm: "arm", received: { done: true } });
+});
+
+Deno.test("select() hears each value once when several arms are busy at the same time", async () => {
+  const arms = { a: new Channel<number>(1), b: new Channel<number>(2), c: new Channel<number>(5) };
+  const sending = Object.values(arms).map(async (channel) => {
+    for (let n = 0; n < 200; n++) await channel.send(n);
+    channel.close();
+  });
+  const got: Record<string, number[]> = { a: [], b: [], c: [] };
+  const open = new Map(Object.entries(arms));
+  while (open.size > 0) {
+    const { arm, received } = await select(Object.fromEntries(open));
+    if (received.done) open.delete(arm);
+    else got[arm].push(received.value);
+  }
+  await Promise.all(sending);
+  const all = Array.from({ length: 200 }, (_, n) => n);
+  assert.deepEqual(got, { a: all, b: all, c: all });
 });
 
 Deno.test("Ticker keeps at most one tick waiting and stops when disposed", async () => {

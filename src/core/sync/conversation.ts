@@ -143,5 +143,6 @@ export function farewell(state: SyncState, peer: PeerState, uploading: boolean):
       state.send(peer, link, { type: "info", uploading, downloading: false });
     }
   }
-  state.unlink(peer, "done");
+  // Who did not shake hands is owed nothing.
+  state.unlink(peer, peer.phase === "open" ? "done" : "closed");
 }

@@ -256,7 +256,7 @@ Deno.test("stop says goodbye on every feed, once, and ends links that are not op
   driver.give({ kind: "stop" });
   driver.give({ kind: "stop" });
   assert.deepEqual(typesTo(driver, PEER), [[0, "info"]]);
-  assert.deepEqual([...driver.ended], [[PEER, "done"], [2, "done"]]);
+  assert.deepEqual([...driver.ended], [[PEER, "done"], [2, "closed"]]);
   assert.equal(driver.core.finished, false);
   driver.unlinked(PEER);
   driver.unlinked(2);
