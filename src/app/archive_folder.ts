@@ -4,7 +4,7 @@
  */
 import { dirname, join } from "node:path";
 import { toHex } from "../base/bytes.ts";
-import { UsageError } from "../base/errors.ts";
+import { NotFoundError, UsageError } from "../base/errors.ts";
 import type { World } from "../base/world.ts";
 import { lookAt } from "../io/folder.ts";
 import { storageError } from "../io/handle_cache.ts";
@@ -13,11 +13,21 @@ import { storageError } from "../io/handle_cache.ts";
 const HEADER_BYTES = 32;
 
 /** The names of one feed's files, without the feed's prefix. */
-export type FeedFile = "key" | "tree" | "signatures" | "bitfield" | "data";
+export type FeedFile = "key" | "secret_key" | "tree" | "signatures" | "bitfield" | "data";
+
+/**
+ * How the files of an archive lie: `dat`, in a folder `.dat` beside the working files, which is what
+ * dat and trove make; `plain`, in the folder itself with names such as `metadata.key` (dat-node
+ * without latest mode); `hyperdrive`, in folders `metadata` and `content` (hyperdrive itself). The
+ * latter two have no working files. Source: spec of the dat directory, section 1.
+ */
+export type ArchiveLayout = "dat" | "plain" | "hyperdrive";
 
 export interface ArchivePaths {
-  /** The working folder, absolute. */
+  readonly layout: ArchiveLayout;
+  /** The working folder, or that of an archive without working files; absolute. */
   readonly dir: string;
+  /** Where the feeds and our own files lie. */
   readonly dat: string;
   readonly ogd: string;
   readonly latest: string;
@@ -30,9 +40,10 @@ export interface ArchivePaths {
   feed(feed: "metadata" | "content", file: FeedFile): string;
 }
 
-export function archivePaths(dir: string): ArchivePaths {
-  const dat = join(dir, ".dat");
+export function archivePaths(dir: string, layout: ArchiveLayout = "dat"): ArchivePaths {
+  const dat = layout === "dat" ? join(dir, ".dat") : dir;
   return {
+    layout,
     dir,
     dat,
     ogd: join(dat, "metadata.ogd"),
@@ -40,8 +51,37 @@ export function archivePaths(dir: string): ArchivePaths {
     lock: join(dat, "trove.lock"),
     staging: join(dat, "trove.staging"),
     staged: join(dat, "trove.staged"),
-    feed: (feed, file) => join(dat, `${feed}.${file}`),
+    feed: (feed, file) =>
+      layout === "hyperdrive" ? join(dat, feed, file) : join(dat, `${feed}.${file}`),
   };
+}
+
+/** Tried in this order. */
+const LAYOUTS: readonly ArchiveLayout[] = ["dat", "plain", "hyperdrive"];
+
+/** The places of the archive that lies in exactly this folder, or undefined if none does. */
+export function archiveIn(dir: string): ArchivePaths | undefined {
+  return LAYOUTS.map((layout) => archivePaths(dir, layout)).find((paths) =>
+    lookAt(paths.feed("metadata", "key"))?.isFile &&
+    (paths.layout === "dat" || lookAt(paths.feed("metadata", "tree"))?.isFile)
+  );
+}
+
+/**
+ * The archive that a folder is in: the nearest one from the folder upwards.
+ *
+ * @throws {NotFoundError} If there is none.
+ */
+export function findArchive(dir: string): ArchivePaths {
+  for (let at = dir;; at = dirname(at)) {
+    const found = archiveIn(at);
+    if (found !== undefined) return found;
+    if (dirname(at) === at) {
+      throw new NotFoundError(`Cannot find an archive in "${dir}" or a folder above it`, {
+        hint: "name a folder that was shared or cloned before",
+      });
+    }
+  }
 }
 
 /** What is at a path: nothing, a folder without an archive, or one with. */
@@ -59,13 +99,7 @@ export function inspectFolder(dir: string): FolderKind {
   const { dat } = archivePaths(dir);
   const inside = readFolder(dat, "an archive needs a folder of that name: move the file away") ??
     [];
-  if (inside.includes("metadata.key")) return "archive";
-  // Its files would be taken for files to share, a secret key among them.
-  if (entries.includes("metadata.key") && entries.includes("metadata.tree")) {
-    throw new UsageError(`Cannot use "${dir}": the files of an archive lie in it without a .dat`, {
-      hint: "move all metadata.* and content.* files into a folder .dat in it",
-    });
-  }
+  if (inside.includes("metadata.key") || archiveIn(dir) !== undefined) return "archive";
   // Files with no more than a header are what a crash leaves behind before there is a key, and our
   // own extra files say nothing about the archive.
   const telling = inside.filter((name) => {

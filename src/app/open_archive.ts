@@ -3,7 +3,7 @@
  * of the drive, sections 1 and 2.
  */
 import { equalBytes, toHex } from "../base/bytes.ts";
-import { NotFoundError, StorageError, UsageError } from "../base/errors.ts";
+import { NotFoundError, ProofError, StorageError, UsageError } from "../base/errors.ts";
 import type { World } from "../base/world.ts";
 import { decodeEntry, decodeIndex, encodeIndex, type Entry } from "../core/archive/entry.ts";
 import { contentSeed } from "../crypto/hash.ts";
@@ -15,6 +15,7 @@ import { FeedStore, type OpenFeedOptions } from "../io/feed_store.ts";
 import { storageError } from "../io/handle_cache.ts";
 import { openFile } from "../io/random_access.ts";
 import {
+  archiveIn,
   type ArchivePaths,
   archivePaths,
   inspectFolder,
@@ -88,10 +89,28 @@ export class Archive implements Disposable {
     return this.#contentFiles;
   }
 
-  /** The metadata entry of a version, or undefined if it is not held. */
+  /** Whether files lie beside the feeds: what a person works with. */
+  get hasWorkingFiles(): boolean {
+    return this.paths.layout === "dat";
+  }
+
+  /** Whether every version's bytes are kept in `content.data`, or the working files are the bytes. */
+  get keepsHistory(): boolean {
+    return !this.hasWorkingFiles || readable(this.paths.feed("content", "data"));
+  }
+
+  /**
+   * The metadata entry of a version, or undefined if it is not held.
+   *
+   * @throws {ProofError} If its bytes on disk do not match the signed tree any more.
+   */
   readonly entry = (seq: number): Entry | undefined => {
-    const block = this.metadata.readBlock(seq);
-    return block === undefined ? undefined : decodeEntry(block, seq);
+    const block = this.metadata.readMatching(seq);
+    if (block !== undefined) return decodeEntry(block, seq);
+    if (!this.metadata.hasBlock(seq)) return undefined;
+    throw new ProofError(`Cannot use metadata entry ${seq}: its bytes on disk are damaged`, {
+      hint: "run trove repair",
+    });
   };
 
   /**
@@ -109,7 +128,7 @@ export class Archive implements Disposable {
     const contentKey = decodeIndex(index).contentKey.slice();
     this.#keepContentKey(contentKey);
     const { paths } = this;
-    const keepsHistory = readable(paths.feed("content", "data"));
+    const keepsHistory = this.keepsHistory;
     const file = (path: string) => openFile(path, { access: this.#access });
     if (!keepsHistory) {
       this.#contentFiles = new ContentFiles({ dir: paths.dir, staging: paths.staging });
@@ -147,7 +166,7 @@ export class Archive implements Disposable {
     const derived = keyPair(contentSeed(this.#secretKey));
     if (equalBytes(derived.publicKey, contentKey)) return derived.secretKey;
     // Archives of the oldest kind have a content key of its own.
-    const stored = readSmallFile(`${this.paths.dat}/content.secret_key`);
+    const stored = readSmallFile(this.paths.feed("content", "secret_key"));
     return stored !== undefined && equalBytes(stored.subarray(SEED_BYTES), contentKey)
       ? stored
       : undefined;
@@ -158,9 +177,14 @@ export class Archive implements Disposable {
  * Make an empty archive in a folder, which is made too if it is missing. The order of the writes
  * leaves nothing that looks like an archive until the secret key is safe.
  *
+ * @param options.history Keep every version's bytes in `content.data`.
  * @throws {UsageError} If there is one already.
  */
-export function createArchive(dir: string, world: World): Archive {
+export function createArchive(
+  dir: string,
+  world: World,
+  options: { history?: boolean } = {},
+): Archive {
   const paths = archivePaths(dir);
   const refuseSecond = () => {
     if (inspectFolder(dir) !== "archive") return;
@@ -175,6 +199,7 @@ export function createArchive(dir: string, world: World): Archive {
   const { publicKey, secretKey } = keyPair(world.randomBytes(SEED_BYTES));
   keepSecretKey(publicKey, secretKey, world);
   writeSmallFile(paths.ogd, new Uint8Array(1), PUBLIC_FILE);
+  if (options.history) keepHistory(paths);
   writeSmallFile(paths.feed("metadata", "key"), publicKey, PUBLIC_FILE);
   const metadata = openMetadata(paths, { publicKey, secretKey, access: "write" });
   stack.defer(() => metadata.close());
@@ -200,7 +225,7 @@ export function openArchive(
       hint: "name a folder that was shared or cloned before",
     });
   }
-  const paths = archivePaths(dir);
+  const paths = archiveIn(dir) ?? archivePaths(dir);
   const publicKey = readPublicKey(paths);
   using stack = new DisposableStack();
   const lock = access === "write" ? stack.use(lockArchive(paths, world)) : undefined;
@@ -220,14 +245,15 @@ export function openArchive(
 /**
  * Open the folder to download an archive into, making what is missing.
  *
+ * @param options.history A new clone keeps every version's bytes in `content.data`.
  * @throws {UsageError} If another archive is there.
  */
 export function openClone(
   dir: string,
-  options: { world: World; publicKey: Uint8Array },
+  options: { world: World; publicKey: Uint8Array; history?: boolean },
 ): Archive {
   const { world, publicKey } = options;
-  const paths = archivePaths(dir);
+  const paths = archiveIn(dir) ?? archivePaths(dir);
   const refuseOther = () => {
     const stored = readPublicKey(paths);
     if (equalBytes(stored, publicKey)) return;
@@ -244,7 +270,10 @@ export function openClone(
   const lock = stack.use(lockArchive(paths, world));
   // Another process may have made one before we had the lock.
   if (inspectFolder(dir) === "archive") refuseOther();
-  else writeSmallFile(paths.feed("metadata", "key"), publicKey, PUBLIC_FILE);
+  else {
+    if (options.history) keepHistory(paths);
+    writeSmallFile(paths.feed("metadata", "key"), publicKey, PUBLIC_FILE);
+  }
   const metadata = openMetadata(paths, { publicKey, access: "write" });
   stack.defer(() => metadata.close());
   const archive = new Archive({ paths, metadata, access: "write", lock });
@@ -258,6 +287,11 @@ function finishCreation(archive: Archive, secretKey: Uint8Array): void {
   archive.metadata.append([encodeIndex(publicKey)]);
   archive.metadata.commit({ durable: true });
   archive.openContent();
+}
+
+/** What says that an archive keeps every version: its `content.data` exists. */
+function keepHistory(paths: ArchivePaths): void {
+  writeSmallFile(paths.feed("content", "data"), new Uint8Array(0), PUBLIC_FILE);
 }
 
 function makeDatFolder(paths: ArchivePaths): void {

@@ -5,7 +5,7 @@ import { UsageError } from "../base/errors.ts";
 import type { World } from "../base/world.ts";
 import { hasKey, type Link, parseLink } from "../crypto/link.ts";
 import { PUBLIC_KEY_BYTES } from "../crypto/sign.ts";
-import { archivePaths, readSmallFile } from "./archive_folder.ts";
+import { archiveIn, readSmallFile } from "./archive_folder.ts";
 
 /** A domain name, with or without `dat://` before it and a path behind it. */
 const NAME = /^(dat:\/\/)?[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z]{2,}(\/|$)/i;
@@ -27,7 +27,8 @@ export function resolveLink(text: string, world: World): Link {
     return parseLink(text);
   }
   if (!path.isFile) {
-    const key = readSmallFile(archivePaths(path.place).feed("metadata", "key"));
+    const archive = archiveIn(path.place);
+    const key = archive && readSmallFile(archive.feed("metadata", "key"));
     if (key?.length === PUBLIC_KEY_BYTES) return { key };
   }
   const manifest = readSmallFile(path.isFile ? path.place : join(path.place, "dat.json"));

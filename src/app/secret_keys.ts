@@ -1,5 +1,4 @@
 /** Reading and writing the secret key of an archive. Source: spec of the dat directory, section 2. */
-import { join } from "node:path";
 import { equalBytes } from "../base/bytes.ts";
 import { StorageError } from "../base/errors.ts";
 import type { World } from "../base/world.ts";
@@ -31,7 +30,7 @@ export function findSecretKey(
   publicKey: Uint8Array,
   world: World,
 ): FoundKey {
-  const beside = join(paths.dat, "metadata.secret_key");
+  const beside = paths.feed("metadata", "secret_key");
   const originated = (readSmallFile(paths.ogd)?.length ?? 0) > 0;
   const inside = readSmallFile(beside);
   if (!originated && inside === undefined) return {};

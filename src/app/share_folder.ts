@@ -51,7 +51,10 @@ export async function shareFolder(options: ShareOptions): Promise<void> {
   }
   const { link, discoveryKey, version } = archive;
   emit({ event: "archive", link, discoveryKey, dir, writable: archive.writable, version });
-  if (archive.writable) await importChanges(archive, options);
+  if (!archive.hasWorkingFiles) {
+    const message = "This archive has no working files to import; what it holds is served";
+    emit({ event: "warning", code: "read-only", message });
+  } else if (archive.writable) await importChanges(archive, options);
   else {
     const message = "This archive is not your own, so changes of the folder are not imported; " +
       "what it holds is served";

@@ -28,6 +28,21 @@ export function formatSeconds(seconds: number): string {
   return `${Math.floor(whole / 3600)} h ${pad(Math.floor(whole % 3600 / 60))} m`;
 }
 
+const PERMISSIONS = "rwxrwxrwx";
+
+/** Type and permission bits as `ls -l` has them: `-rw-r--r--`. Source: POSIX. */
+export function formatMode(mode: number): string {
+  const type = (mode & 0o170000) === 0o040000 ? "d" : "-";
+  return type + [...PERMISSIONS].map((c, i) => mode & (0o400 >> i) ? c : "-").join("");
+}
+
+/** Milliseconds since 1970 as `2024-05-01 13:45`, in UTC, so that it is the same everywhere. */
+export function formatTime(ms: number): string {
+  const date = new Date(ms);
+  if (Number.isNaN(date.getTime())) return "-";
+  return date.toISOString().slice(0, 16).replace("T", " ");
+}
+
 /** `1 file`, `2 files`. */
 export function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? "" : "s"}`;

@@ -12,10 +12,33 @@ export interface Clock {
 
 /** A place to print to. */
 export interface Output {
-  write(text: string): void;
+  /**
+   * Answers false when nobody reads any more, as after `trove … | head`.
+   *
+   * @throws {StorageError} If it cannot be written, as when the disk behind it is full.
+   */
+  write(text: string): boolean;
+  /** The same for bytes as they are. */
+  writeBytes(bytes: Uint8Array): boolean;
   readonly isTerminal: boolean;
   /** Width of the terminal in columns; 80 when there is none. */
   readonly columns: number;
+}
+
+/** Where a person types, or another program's output comes in. */
+export interface Input {
+  readonly isTerminal: boolean;
+  /**
+   * All of it, up to `limit` bytes.
+   *
+   * @throws {UsageError} If there is more.
+   */
+  readAll(limit: number): Promise<Uint8Array>;
+  /**
+   * Ask for a line on the terminal that is not shown while it is typed. Undefined if the person
+   * gives up with Ctrl-C or Ctrl-D.
+   */
+  readHidden(prompt: string): Promise<string | undefined>;
 }
 
 export type StopSignal = "SIGINT" | "SIGTERM";
@@ -24,6 +47,7 @@ export interface World {
   readonly clock: Clock;
   readonly stdout: Output;
   readonly stderr: Output;
+  readonly stdin: Input;
   randomBytes(length: number): Uint8Array;
   env(name: string): string | undefined;
   /** The user's home directory, or undefined if the environment does not tell. */

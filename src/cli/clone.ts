@@ -4,11 +4,24 @@ import { cloneArchive } from "../app/clone_archive.ts";
 import { resolveLink } from "../app/resolve_link.ts";
 import { stopSignals } from "../app/stop_signals.ts";
 import { UsageError } from "../base/errors.ts";
+import { addCommand, addPeerOptions, type CommandLine } from "./command_line.ts";
 import type { CommandContext, PeerOptions } from "./context.ts";
 
 const ANY_HOST = "0.0.0.0";
 
-export async function clone(
+export function addClone({ program, world, perform }: CommandLine): void {
+  const command = addCommand(program, {
+    usage: "clone <link> [dir]",
+    summary: "fetch an archive into a folder",
+    examples: ["clone dat://… photos --peer 192.0.2.7:3282"],
+  });
+  addPeerOptions(command, world, "give up")
+    .action((link: string, dir: string | undefined, options: PeerOptions) =>
+      perform(options, (context) => clone(link, dir, options, context))
+    );
+}
+
+async function clone(
   text: string,
   dir: string | undefined,
   options: PeerOptions,

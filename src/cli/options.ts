@@ -1,4 +1,5 @@
 /** The values of options: checked, and in the units that the program uses. */
+import { type Command, Option } from "commander";
 import { formatAddress, parseAddress } from "../app/addresses.ts";
 import { UsageError } from "../base/errors.ts";
 
@@ -38,4 +39,28 @@ export function collectPeer(text: string, before: readonly string[] = []): strin
 export function splitPeers(text: string): string[] {
   return text.split(/[\s,]+/).filter((part) => part !== "")
     .reduce((peers: string[], part) => collectPeer(part, peers), []);
+}
+
+/** A number of metadata entries, as `--version` takes it. */
+export function parseVersion(text: string): number {
+  const version = /^\d+$/.test(text) ? Number(text) : NaN;
+  if (!Number.isSafeInteger(version)) {
+    throw new UsageError(`Cannot use "${text}" as a version`, {
+      hint: "give the number that trove log shows",
+    });
+  }
+  return version;
+}
+
+/** For commands that look at an archive whose version can be chosen. */
+export function addVersionOption(command: Command): Command {
+  return command.addOption(
+    new Option("--version <n>", "as it was at this version, instead of now")
+      .argParser(parseVersion),
+  );
+}
+
+/** For commands whose arguments are not folders. */
+export function addDirOption(command: Command): Command {
+  return command.option("-d, --dir <folder>", "the archive's folder, or one in it");
 }

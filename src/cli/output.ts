@@ -15,6 +15,18 @@ export interface OutputOptions {
   readonly color: boolean;
 }
 
+/** How text can stand out on a terminal. */
+export type Style = "bold" | "dim" | "red" | "green" | "yellow" | "cyan";
+
+const STYLES: Record<Style, string> = {
+  bold: "1",
+  dim: "2",
+  red: "31",
+  green: "32",
+  yellow: "33",
+  cyan: "36",
+};
+
 /** On a pipe or in a log, progress is a plain line now and then. */
 const PLAIN_PROGRESS_MS = 5000;
 
@@ -45,15 +57,31 @@ export class CommandOutput {
     this.#show(event);
   }
 
-  /** A result, on stdout. */
-  result(text: string): void {
+  /** A result, on stdout. Answers false when nobody reads any more: stop then. */
+  result(text: string): boolean {
     this.#clearLine();
-    this.#world.stdout.write(`${text}\n`);
+    return this.#world.stdout.write(`${text}\n`);
   }
 
-  /** A JSON record of a local command; `event` is the name of the command. */
-  record(event: string, record: object): void {
-    this.#printJson({ event, ...record });
+  /** Bytes of a file, on stdout as they are. Answers as `result`. */
+  bytes(bytes: Uint8Array): boolean {
+    this.#clearLine();
+    return this.#world.stdout.writeBytes(bytes);
+  }
+
+  /** A JSON record of a local command; `event` is the command's name. Answers as `result`. */
+  record(event: string, record: object): boolean {
+    return this.#printJson({ event, ...record });
+  }
+
+  /** How far a long local command has come; only shown to people. `share` is from 0 to 1. */
+  progress(share: number, text: string, tail = ""): void {
+    if (!this.#options.json) this.#progress(`${bar(share)} ${text}`, printable(tail));
+  }
+
+  /** Text in a colour or style, where colours are wanted. */
+  paint(style: Style, text: string): string {
+    return this.#paint(STYLES[style], text);
   }
 
   /** The command is over: nothing of its progress stays on the terminal. */
@@ -94,16 +122,17 @@ export class CommandOutput {
     this.#world.stderr.write(`${lines.map(printable).join("\n")}\n`);
   }
 
-  #printJson(event: { event: string } & Record<string, unknown>): void {
+  #printJson(event: { event: string } & Record<string, unknown>): boolean {
     const time = new Date(this.#world.clock.wall()).toISOString();
     // The escapes mean the same to a parser, and do no harm where a person looks at the lines.
-    this.#world.stdout.write(`${printable(JSON.stringify({ ...event, time }))}\n`);
+    return this.#world.stdout.write(`${printable(JSON.stringify({ ...event, time }))}\n`);
   }
 
   #show(event: TroveEvent): void {
     switch (event.event) {
       case "archive":
-        return this.result(this.#paint("1", event.link));
+        this.result(this.#paint("1", event.link));
+        return;
       case "imported": {
         const { put, deleted, same, skipped, bytes, seconds, version } = event;
         const parts = [`${count(put, "file")} added or changed (${formatBytes(bytes)})`];

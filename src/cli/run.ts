@@ -1,14 +1,12 @@
 /** The command line: which commands there are, their options, and what ends in which exit code. */
-import { Command, CommanderError, Option } from "commander";
-import type { World } from "../base/world.ts";
+import { Command, CommanderError } from "commander";
 import { UsageError } from "../base/errors.ts";
-import { clone } from "./clone.ts";
-import type { CommandContext, CommonOptions, PeerOptions } from "./context.ts";
+import type { World } from "../base/world.ts";
+import type { CommandLine } from "./command_line.ts";
+import { COMMANDS } from "./commands.ts";
+import type { CommonOptions } from "./context.ts";
 import { exitCodeOf } from "./exit_codes.ts";
-import { collectPeer, parseDuration, parsePort, splitPeers } from "./options.ts";
 import { CommandOutput } from "./output.ts";
-import { share, type ShareCommandOptions } from "./share.ts";
-import { status } from "./status.ts";
 
 const DESCRIPTION =
   "Share folders as dat:// archives, and clone them from whichever peers have them.";
@@ -60,18 +58,19 @@ function usageError({ code, message }: CommanderError): UsageError {
   return new UsageError(upperFirst(message.replace(/^error: /, "").replace(/\n/g, " ")), { hint });
 }
 
-type Perform = (
-  options: CommonOptions,
-  action: (context: CommandContext) => Promise<void> | void,
-) => Promise<void> | void;
-
-function buildProgram(world: World, version: string, perform: Perform): Command {
+function buildProgram(
+  world: World,
+  version: string,
+  perform: CommandLine["perform"],
+): Command {
   const program = new Command("trove")
     .description(DESCRIPTION)
     .version(version, "--version", "print the version")
     .helpOption("-h, --help", "show help")
     .helpCommand("help [command]", "show help for a command")
     .addHelpText("after", EXAMPLES)
+    // So that --version behind a command is that command's own.
+    .enablePositionalOptions()
     .exitOverride()
     .showSuggestionAfterError()
     .configureOutput({
@@ -85,80 +84,8 @@ function buildProgram(world: World, version: string, perform: Perform): Command 
       getOutHasColors: () => false,
       getErrHasColors: () => false,
     });
-  const shared = subcommand(program, "share [dir]", "make an archive of a folder and serve it");
-  addPeerOptions(shared, world, "stop sharing")
-    .option("--no-watch", "do not follow changes of the folder")
-    .addHelpText("after", "\nExample:\n  trove share photos --port 3282")
-    .action((dir: string | undefined, options: ShareCommandOptions) =>
-      perform(options, (context) => share(dir, options, context))
-    );
-
-  const cloned = subcommand(program, "clone <link> [dir]", "fetch an archive into a folder");
-  addPeerOptions(cloned, world, "give up")
-    .addHelpText("after", "\nExample:\n  trove clone dat://… photos --peer 192.0.2.7:3282")
-    .action((link: string, dir: string | undefined, options: PeerOptions) =>
-      perform(options, (context) => clone(link, dir, options, context))
-    );
-
-  subcommand(program, "status [dir]", "show what is here of an archive")
-    .addHelpText("after", "\nExample:\n  trove status photos --json")
-    .action((dir: string | undefined, options: CommonOptions) =>
-      perform(options, (context) => status(dir, context))
-    );
+  for (const add of COMMANDS) add({ program, world, perform });
   return program;
-}
-
-function subcommand(program: Command, usage: string, description: string): Command {
-  return program.command(usage)
-    .description(description)
-    .option("--json", "print one JSON object a line on stdout")
-    .option("-q, --quiet", "print results and errors only")
-    .option("-v, --verbose", "print more about errors")
-    .addOption(
-      new Option("--color <when>", "colour the output").choices(["auto", "always", "never"])
-        .default("auto"),
-    )
-    .option("--no-input", "never ask anything")
-    .helpOption("-h, --help", "show help");
-}
-
-/** @param timeout What happens after that time, for the help. */
-function addPeerOptions(command: Command, world: World, timeout: string): Command {
-  const fallback = <T>(name: string, parse: (text: string) => T): T | undefined => {
-    const text = world.env(name);
-    if (text === undefined || text === "") return undefined;
-    try {
-      return parse(text);
-    } catch (error) {
-      if (!(error instanceof UsageError)) throw error;
-      throw new UsageError(`${error.message} (from ${name})`, { cause: error, hint: error.hint });
-    }
-  };
-  let given: string[] | undefined;
-  command
-    .addOption(
-      new Option("--peer <host:port>", "a peer to connect to (repeatable)")
-        .argParser((text) => given = collectPeer(text, given)),
-    )
-    .addOption(new Option("--port <n>", "port to listen on; 0 for any").argParser(parsePort))
-    .option("--host <address>", "address to listen on")
-    .addOption(
-      new Option("--timeout <duration>", `${timeout} after, for example, 30s or 10m`)
-        .argParser(parseDuration),
-    );
-  // A flag wins over its environment variable.
-  command.hook("preAction", () => {
-    setIfMissing(command, "peer", fallback("TROVE_PEER", splitPeers));
-    setIfMissing(command, "port", fallback("TROVE_PORT", parsePort));
-    setIfMissing(command, "host", fallback("TROVE_HOST", (text) => text));
-    setIfMissing(command, "timeout", fallback("TROVE_TIMEOUT", parseDuration));
-  });
-  return command;
-}
-
-function setIfMissing(command: Command, name: string, value: unknown): void {
-  if (value === undefined || command.getOptionValue(name) !== undefined) return;
-  command.setOptionValueWithSource(name, value, "env");
 }
 
 function openOutput(world: World, options: CommonOptions): CommandOutput {

@@ -1,16 +1,30 @@
 /** `trove status [dir]` */
-import { resolve } from "node:path";
 import { readStatus } from "../app/archive_status.ts";
+import { locateArchive } from "../app/locate.ts";
 import { count, formatBytes } from "../base/format.ts";
-import type { CommandContext } from "./context.ts";
+import { addCommand, type CommandLine } from "./command_line.ts";
+import type { CommandContext, CommonOptions } from "./context.ts";
 
-export function status(dir: string | undefined, context: CommandContext): void {
+export function addStatus({ program, perform }: CommandLine): void {
+  addCommand(program, {
+    usage: "status [dir]",
+    summary: "show what is here of an archive",
+    examples: ["status photos --json"],
+  }).action((dir: string | undefined, options: CommonOptions) =>
+    perform(options, (context) => status(dir, context))
+  );
+}
+
+function status(dir: string | undefined, context: CommandContext): void {
   const { world, output } = context;
-  const { warning, ...found } = readStatus(resolve(world.cwd(), dir ?? "."), world);
+  const { warning, ...found } = readStatus(locateArchive(dir, world).dir, world);
   if (warning !== undefined) {
     output.emit({ event: "warning", code: "secret-key", message: warning });
   }
-  if (output.json) return output.record("status", found);
+  if (output.json) {
+    output.record("status", found);
+    return;
+  }
   const { link, version, files, bytes, writable, blocks, blocksTotal } = found;
   output.result(link);
   const listed = files === undefined || bytes === undefined

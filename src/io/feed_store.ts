@@ -183,10 +183,18 @@ export class FeedStore implements FeedReader {
     return span === undefined ? undefined : this.#blocks.read(span);
   }
 
+  /** The bytes of a block that is held and match its hash, or undefined. Changes nothing. */
+  readMatching(block: number): Uint8Array | undefined {
+    const bytes = this.readBlock(block);
+    const leaf = this.#files.node(2 * block);
+    if (bytes === undefined || leaf === undefined) return undefined;
+    return equalBytes(leafHash(bytes), leaf.hash) ? bytes : undefined;
+  }
+
   /** The bytes of a block that still match its hash. If they do not, the block is missing now. */
   readVerified(block: number): Uint8Array | undefined {
     if (!this.hasBlock(block)) return undefined;
-    const bytes = this.#readMatching(block);
+    const bytes = this.readMatching(block);
     if (bytes === undefined) this.#places.drop(block);
     return bytes;
   }
@@ -329,7 +337,7 @@ export class FeedStore implements FeedReader {
     const invalid: number[] = [];
     const end = this.#length;
     for (let block = this.nextHeld(0, end); block !== -1; block = this.nextHeld(block + 1, end)) {
-      if (this.#readMatching(block) === undefined) invalid.push(block);
+      if (this.readMatching(block) === undefined) invalid.push(block);
       else valid++;
     }
     return { valid, invalid };
@@ -362,13 +370,6 @@ export class FeedStore implements FeedReader {
     this.#files.flushBits();
     // What an interrupted append left would stand in the way of the signatures to come.
     if (this.writable) this.#files.dropSignaturesAfter(this.#length);
-  }
-
-  #readMatching(block: number): Uint8Array | undefined {
-    const bytes = this.readBlock(block);
-    const leaf = this.#files.node(2 * block);
-    if (bytes === undefined || leaf === undefined) return undefined;
-    return equalBytes(leafHash(bytes), leaf.hash) ? bytes : undefined;
   }
 
   /** What the feed becomes with these leaves, which are signed for; nothing is kept so far. */

@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import {
+  archiveIn,
   archivePaths,
+  findArchive,
   inspectFolder,
   readSmallFile,
   secretKeyPath,
   writeSmallFile,
 } from "../../src/app/archive_folder.ts";
-import { StorageError, UsageError } from "../../src/base/errors.ts";
+import { NotFoundError, StorageError, UsageError } from "../../src/base/errors.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
 import { TestWorld } from "../support/test_world.ts";
 
@@ -102,12 +105,19 @@ for (const [what, files] of NOT_UNDERSTOOD) {
   });
 }
 
-Deno.test("inspectFolder() refuses feeds that lie in the folder itself, secret key and all", () => {
+Deno.test("inspectFolder() takes feeds that lie in the folder itself for an archive", () => {
   using temp = tempFolder();
   const dir = make(temp, { "metadata.key": 32, "metadata.tree": 72, "metadata.secret_key": 64 });
-  assert.throws(() => inspectFolder(dir), (error) => {
-    return error instanceof UsageError && /\.dat/.test(error.hint ?? "");
-  });
+  assert.equal(inspectFolder(dir), "archive");
+  assert.equal(archiveIn(dir)?.layout, "plain");
+});
+
+Deno.test("findArchive() takes the nearest folder upwards that holds an archive", () => {
+  using temp = tempFolder();
+  const outer = make(temp, { ".dat/metadata.key": 32, "a/b/c": 1, "a/.dat/metadata.key": 32 });
+  assert.equal(findArchive(join(outer, "a", "b")).dir, join(outer, "a"));
+  assert.equal(findArchive(outer).dir, outer);
+  assert.throws(() => findArchive(temp.path), NotFoundError);
 });
 
 Deno.test("secretKeyPath() is made of the discovery key, two digits first", () => {

@@ -1,10 +1,12 @@
 /** `share` and `clone` in this process, over loopback: two worlds, two homes, one archive. */
 import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { createArchive, openClone } from "../../src/app/open_archive.ts";
 import { parseLink } from "../../src/crypto/link.ts";
 import {
   archiveBytes,
+  type ArchiveVector,
   borrowArchive,
   copyTree,
   vectorArchives,
@@ -15,6 +17,7 @@ import { runTrove } from "../support/processes.ts";
 import { shareWithTrove } from "../support/sharing.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
 import { runIn, type Shared, shareIn, TestWorld } from "../support/test_world.ts";
+import { readVector } from "../support/vectors.ts";
 import { assertSameTree, AWKWARD_FILES, digestTree, writeTree } from "../support/trees.ts";
 
 const SOME_LINK = `dat://${"ab".repeat(32)}`;
@@ -306,19 +309,19 @@ for (const name of vectorArchives({ owned: true })) {
 }
 
 for (const [name, from] of vectorFeedFolders()) {
-  Deno.test(`the feeds of ${name} belong into .dat, and are no place for a clone there`, async () => {
+  Deno.test(`${name}, feeds without working files, is served as it is and not imported`, async () => {
     using temp = tempFolder();
     const dir = temp.folder("folder");
     copyTree(from, dir);
     const owner = new TestWorld(temp);
-    const refused = await runIn(owner, "share", dir, "--json");
-    assert.equal(refused.code, 2);
-    assert.match(refused.json[0].hint, /\.dat/);
-    Deno.removeSync(dir, { recursive: true });
-    copyTree(from, join(dir, ".dat"));
-    const { link } = (await runIn(owner, "status", dir, "--json")).json.at(-1)!;
-    const clone = await runIn(cloner(temp), "clone", link, dir, "--peer", "127.0.0.1:1", "--json");
-    assert.deepEqual([clone.code, clone.json.at(-1)!.code], [2, "usage"]);
+    const expected = readVector<ArchiveVector>(`archives/${name}.json`);
+    await using shared = await shareIn(owner, dir);
+    const { code, json } = await cloneIn(cloner(temp), shared, "copy");
+    assert.deepEqual([code, json.at(-1)!.version], [0, expected.version]);
+    assert.ok(owner.stdout.json.some((line) => line.code === "read-only"));
+    assert.ok(!owner.stdout.json.some((line) => line.event === "imported"));
+    const files = [...readdirSync(temp.join("copy"))].filter((file) => file !== ".dat");
+    assert.ok(files.length > 0);
   });
 }
 

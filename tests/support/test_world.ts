@@ -2,7 +2,8 @@
  * A World whose parts are the test's: a clock that it sets, randomness from a seed, output that it
  * reads, and signals that it raises. Home is a folder inside of a temporary one.
  */
-import type { Clock, Output, StopSignal, World } from "../../src/base/world.ts";
+import { concat } from "../../src/base/bytes.ts";
+import type { Clock, Input, Output, StopSignal, World } from "../../src/base/world.ts";
 import { run } from "../../src/cli/run.ts";
 import { Random } from "./random.ts";
 import type { TempFolder } from "./temp.ts";
@@ -23,9 +24,23 @@ export class TestOutput implements Output {
   columns = 80;
   readonly #watchers = new Set<() => void>();
 
-  write(text: string): void {
+  /** What was written with `writeBytes`, apart from the text. */
+  readonly pieces: Uint8Array[] = [];
+
+  write(text: string): boolean {
     this.text += text;
     for (const watcher of [...this.#watchers]) watcher();
+    return true;
+  }
+
+  writeBytes(bytes: Uint8Array): boolean {
+    this.pieces.push(bytes.slice());
+    return true;
+  }
+
+  /** Everything that was written with `writeBytes`. */
+  get bytes(): Uint8Array {
+    return concat(this.pieces);
   }
 
   get lines(): string[] {
@@ -61,6 +76,24 @@ export class TestOutput implements Output {
   }
 }
 
+/** Says what the test lets it say. */
+export class TestInput implements Input {
+  isTerminal = false;
+  bytes: Uint8Array = new Uint8Array(0);
+  /** What is typed at a hidden prompt. */
+  typed: string | undefined;
+  readonly prompts: string[] = [];
+
+  readAll(): Promise<Uint8Array> {
+    return Promise.resolve(this.bytes);
+  }
+
+  readHidden(prompt: string): Promise<string | undefined> {
+    this.prompts.push(prompt);
+    return Promise.resolve(this.typed);
+  }
+}
+
 export class TestClock implements Clock {
   /** Milliseconds since 1970. */
   wallMs = START_MS;
@@ -90,6 +123,7 @@ export class TestWorld implements World {
   readonly clock = new TestClock();
   readonly stdout = new TestOutput();
   readonly stderr = new TestOutput();
+  readonly stdin = new TestInput();
   readonly environment: Map<string, string>;
   readonly pid = 4242;
   homeFolder: string | undefined;

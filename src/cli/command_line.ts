@@ -1,0 +1,87 @@
+/** What the commands are declared with: the options that many share, and how one is carried out. */
+import { type Command, Option } from "commander";
+import { UsageError } from "../base/errors.ts";
+import type { World } from "../base/world.ts";
+import type { CommandContext, CommonOptions } from "./context.ts";
+import { collectPeer, parseDuration, parsePort, splitPeers } from "./options.ts";
+
+/** Given to every command's `add…` function. */
+export interface CommandLine {
+  readonly program: Command;
+  readonly world: World;
+  /** Run a command with its output opened as the options say. */
+  perform(
+    options: CommonOptions,
+    action: (context: CommandContext) => Promise<void> | void,
+  ): Promise<void> | void;
+}
+
+/** A command as its help shows it. */
+export interface Described {
+  /** Such as `ls [path]`. */
+  readonly usage: string;
+  /** What it does, in a few words without a period. */
+  readonly summary: string;
+  /** Command lines without the program's name, maybe with a comment behind. */
+  readonly examples: readonly string[];
+}
+
+/** Declare a command, with the options that every command takes. */
+export function addCommand(parent: Command, { usage, summary, examples }: Described): Command {
+  const heading = examples.length === 1 ? "Example:" : "Examples:";
+  return parent.command(usage)
+    .description(summary)
+    .option("--json", "print one JSON object a line on stdout")
+    .option("-q, --quiet", "print results and errors only")
+    .option("-v, --verbose", "print more about errors")
+    .addOption(
+      new Option("--color <when>", "colour the output").choices(["auto", "always", "never"])
+        .default("auto"),
+    )
+    .option("--no-input", "never ask anything")
+    .helpOption("-h, --help", "show help")
+    .addHelpText("after", `\n${heading}\n${examples.map((line) => `  trove ${line}`).join("\n")}`);
+}
+
+/**
+ * The options of every command that meets peers.
+ *
+ * @param timeout What happens after that time, for the help.
+ */
+export function addPeerOptions(command: Command, world: World, timeout: string): Command {
+  const fallback = <T>(name: string, parse: (text: string) => T): T | undefined => {
+    const text = world.env(name);
+    if (text === undefined || text === "") return undefined;
+    try {
+      return parse(text);
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      throw new UsageError(`${error.message} (from ${name})`, { cause: error, hint: error.hint });
+    }
+  };
+  let given: string[] | undefined;
+  command
+    .addOption(
+      new Option("--peer <host:port>", "a peer to connect to (repeatable)")
+        .argParser((text) => given = collectPeer(text, given)),
+    )
+    .addOption(new Option("--port <n>", "port to listen on; 0 for any").argParser(parsePort))
+    .option("--host <address>", "address to listen on")
+    .addOption(
+      new Option("--timeout <duration>", `${timeout} after, for example, 30s or 10m`)
+        .argParser(parseDuration),
+    );
+  // A flag wins over its environment variable.
+  command.hook("preAction", () => {
+    setIfMissing(command, "peer", fallback("TROVE_PEER", splitPeers));
+    setIfMissing(command, "port", fallback("TROVE_PORT", parsePort));
+    setIfMissing(command, "host", fallback("TROVE_HOST", (text) => text));
+    setIfMissing(command, "timeout", fallback("TROVE_TIMEOUT", parseDuration));
+  });
+  return command;
+}
+
+function setIfMissing(command: Command, name: string, value: unknown): void {
+  if (value === undefined || command.getOptionValue(name) !== undefined) return;
+  command.setOptionValueWithSource(name, value, "env");
+}
