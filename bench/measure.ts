@@ -141,6 +141,39 @@ export async function measure(
   };
 }
 
+/** An import without a clone after it. Time in seconds, memory in bytes. */
+export interface ImportSample {
+  readonly pair: Pair;
+  readonly workload: string;
+  readonly files: number;
+  readonly seconds: number;
+  /** A second import, of the unchanged folder. */
+  readonly againSeconds: number;
+  readonly peakRss: number;
+}
+
+/** Import a prepared folder twice, in two processes. The archive is gone afterwards. */
+export async function measureImport(
+  pair: Pair,
+  { workload, folder }: Omit<Prepared, "expected">,
+  temp: TempFolder,
+): Promise<ImportSample> {
+  const work = temp.folder("work");
+  using _work = removedAtTheEnd(work);
+  using _archive = removedAtTheEnd(join(folder, ".dat"));
+  const importOnce = async () => {
+    const home = join(work, "home-of-sharer");
+    await using sharer = await DRIVERS[pair].share(folder, { home });
+    using memory = new MemoryWatch(sharer);
+    const { importSeconds } = await DRIVERS[pair].sharing(sharer);
+    return { seconds: importSeconds, peakRss: Math.max(memory.peak, sharer.peakRssBytes()) };
+  };
+  const { seconds, peakRss } = await importOnce();
+  const { seconds: againSeconds } = await importOnce();
+  const { name, files } = workload;
+  return { pair, workload: name, files, seconds, againSeconds, peakRss };
+}
+
 /** Removes a folder if it is there: what failed may not have come as far as making it. */
 function removedAtTheEnd(path: string): Disposable {
   return {

@@ -1,11 +1,14 @@
 /**
  * How fast trove is, next to real peers in the same run, and how much memory it takes.
  *
- * deno task bench [--runs N] [--only large|small|memory]... [--quick]
+ * deno task bench [--runs N] [--only large|small|memory|scale]... [--quick] [--real]
  *
  *   large    one file of 256 MiB: real peers, trove, and trove with hash and cipher stubbed out
  *   small    5,000 files of 1 to 16 KiB: real peers and trove
  *   memory   one file of 1 GiB: trove
+ *   scale    imports of 1,000 to 100,000 files in a tree and of 8,000 in one folder: trove, and real
+ *            peers at the smallest and in the one folder; with --real at every size. Only if asked
+ *            for, as it takes long and a lot of room: TMPDIR says where.
  *
  * Each run measures every pair once, one after the other, so that whatever slows the machine down
  * slows all of them. `--quick` takes a tenth of the data, to see that everything works.
@@ -18,11 +21,14 @@ import { oneFile, smallFiles, type Workload } from "./data.ts";
 import { measure, type Pair, type Prepared, type Sample } from "./measure.ts";
 import { installNativePeers } from "./native_peers.ts";
 import { summarize, table } from "./report.ts";
+import { measureScale, scaleTable } from "./scale.ts";
 
 const MIB = 1024 * 1024;
 const RESULTS = fileURLToPath(new URL("results/", import.meta.url));
-const PARTS = ["large", "small", "memory"] as const;
+const PARTS = ["large", "small", "memory", "scale"] as const;
 type Part = typeof PARTS[number];
+/** Parts that measure somebody who shares and somebody who clones. */
+type PairPart = Exclude<Part, "scale">;
 
 interface Plan {
   readonly workload: Workload;
@@ -31,9 +37,12 @@ interface Plan {
   readonly runs: number;
 }
 
-function plans(parts: readonly Part[], { runs, quick }: { runs: number; quick: boolean }): Plan[] {
+function plans(
+  parts: readonly PairPart[],
+  { runs, quick }: { runs: number; quick: boolean },
+): Plan[] {
   const [large, small, huge] = quick ? [32, 500, 128] : [256, 5000, 1024];
-  const all: Record<Part, Plan> = {
+  const all: Record<PairPart, Plan> = {
     large: {
       workload: oneFile(`one file of ${large} MiB`, large * MIB),
       pairs: ["real", "trove", "stubbed"],
@@ -45,13 +54,21 @@ function plans(parts: readonly Part[], { runs, quick }: { runs: number; quick: b
   return parts.map((part) => all[part]);
 }
 
-function readOptions(): { runs: number; parts: readonly Part[]; quick: boolean } {
+interface BenchOptions {
+  readonly runs: number;
+  readonly parts: readonly Part[];
+  readonly quick: boolean;
+  readonly real: boolean;
+}
+
+function readOptions(): BenchOptions {
   const { values } = parseArgs({
     args: Deno.args,
     options: {
       runs: { type: "string" },
       only: { type: "string", multiple: true, default: [] },
       quick: { type: "boolean", default: false },
+      real: { type: "boolean", default: false },
     },
   });
   const runs = Number(values.runs ?? (values.quick ? 1 : 3));
@@ -61,7 +78,9 @@ function readOptions(): { runs: number; parts: readonly Part[]; quick: boolean }
     if (part === undefined) throw new Error(`Cannot measure "${name}": try ${PARTS.join(", ")}`);
     return part;
   });
-  return { runs, parts: parts.length > 0 ? parts : PARTS, quick: values.quick };
+  const usual = PARTS.filter((part) => part !== "scale");
+  const { quick, real } = values;
+  return { runs, parts: parts.length > 0 ? parts : usual, quick, real };
 }
 
 /** Measure every pair of every plan, run by run. */
@@ -100,13 +119,17 @@ function exitOn(signal: Deno.Signal, cleanUp: () => void): Disposable {
 
 const options = readOptions();
 await installNativePeers();
-const rounds = await measureAll(plans(options.parts, options));
+const pairParts = options.parts.filter((part) => part !== "scale");
+const rounds = pairParts.length > 0 ? await measureAll(plans(pairParts, options)) : [];
 const rows = summarize(rounds);
-console.log(table(rows, { judged: !options.quick }));
+if (rows.length > 0) console.log(table(rows, { judged: !options.quick }));
+const scale = options.parts.includes("scale") ? await measureScale(options) : [];
+if (scale.length > 0) console.log(scaleTable(scale, { judged: !options.quick }));
 
 Deno.mkdirSync(RESULTS, { recursive: true });
 const machine = { deno: Deno.version.deno, os: Deno.build.os, cpus: navigator.hardwareConcurrency };
 const time = new Date().toISOString();
 const path = `${RESULTS}${time.replaceAll(":", "-")}.json`;
-Deno.writeTextFileSync(path, JSON.stringify({ time, machine, options, rows, rounds }, null, 2));
+const results = { time, machine, options, rows, rounds, scale };
+Deno.writeTextFileSync(path, JSON.stringify(results, null, 2));
 console.log(`\nMB = 10^6 bytes; all samples in ${path}`);

@@ -2,7 +2,7 @@
  * Where an archive keeps its files, and what a folder is. Source: spec of the dat directory,
  * sections 1 to 4.
  */
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { toHex } from "../base/bytes.ts";
 import { NotFoundError, UsageError } from "../base/errors.ts";
 import type { World } from "../base/world.ts";
@@ -61,6 +61,8 @@ const LAYOUTS: readonly ArchiveLayout[] = ["dat", "plain", "hyperdrive"];
 
 /** The places of the archive that lies in exactly this folder, or undefined if none does. */
 export function archiveIn(dir: string): ArchivePaths | undefined {
+  // The feeds in a `.dat` are those of the folder around it, where the working files are.
+  if (basename(dir) === ".dat") return undefined;
   return LAYOUTS.map((layout) => archivePaths(dir, layout)).find((paths) =>
     lookAt(paths.feed("metadata", "key"))?.isFile &&
     (paths.layout === "dat" || lookAt(paths.feed("metadata", "tree"))?.isFile)

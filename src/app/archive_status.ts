@@ -9,6 +9,9 @@ import { type Archive, openArchive } from "./open_archive.ts";
 
 export interface ArchiveStatus {
   readonly link: string;
+  readonly discoveryKey: string;
+  /** The working folder, or where an archive without working files lies. */
+  readonly dir: string;
   /** Something the user should hear about the archive, if anything. */
   readonly warning?: string;
   readonly version: number;
@@ -16,6 +19,8 @@ export interface ArchiveStatus {
   readonly files?: number;
   readonly bytes?: number;
   readonly writable: boolean;
+  /** Whether every version's bytes are kept, or only those of the newest files. */
+  readonly history: boolean;
   /** Blocks held, and those that the newest version needs (as far as that is known). */
   readonly blocks: number;
   readonly blocksTotal: number;
@@ -24,25 +29,44 @@ export interface ArchiveStatus {
 /** @throws {NotFoundError} If there is no archive. */
 export function readStatus(dir: string, world: World): ArchiveStatus {
   using archive = openArchive(dir, { world, access: "read" });
-  const { link, warning, version, metadata, content } = archive;
+  const { link, discoveryKey, warning, version, metadata, content } = archive;
   // Of an archive without any metadata nothing is known, whereas one with entry 0 alone is empty.
-  const live = metadata.length === 0 ? undefined : countLive(archive);
+  const live = metadata.length === 0 ? undefined : countLive(archive, version);
   let blocks = metadata.countHeld(0, metadata.length);
   let blocksTotal = metadata.length;
   for (const { start, end } of live?.ranges ?? []) {
     blocks += content?.countHeld(start, end) ?? 0;
     blocksTotal += end - start;
   }
-  const { files, bytes } = live ?? {};
-  return { link, warning, version, files, bytes, writable: archive.owned, blocks, blocksTotal };
+  return {
+    link,
+    discoveryKey,
+    dir: archive.paths.dir,
+    warning,
+    version,
+    files: live?.files,
+    bytes: live?.bytes,
+    writable: archive.owned,
+    history: archive.keepsHistory,
+    blocks,
+    blocksTotal,
+  };
 }
 
-function countLive(archive: Archive) {
+/** The files of a version: how many, their bytes, and the content blocks that hold them. */
+export interface LiveFiles {
+  readonly files: number;
+  readonly bytes: number;
+  readonly ranges: RangeSet;
+}
+
+/** Undefined if the metadata of that version is not complete. */
+export function countLive(archive: Archive, version: number): LiveFiles | undefined {
   const ranges = new RangeSet();
   let files = 0;
   let bytes = 0;
   try {
-    for (const { stat } of runItems(walkFiles(archive.version), archive.entry)) {
+    for (const { stat } of runItems(walkFiles(version), archive.entry)) {
       if (kindOfMode(stat.mode) !== "file") continue;
       files++;
       bytes += stat.size;

@@ -21,24 +21,31 @@ export interface ViewedFile {
   readonly stat: Stat;
 }
 
+/**
+ * That an archive has a version, as far as is known here.
+ *
+ * @throws {NotFoundError} If not.
+ */
+export function checkVersion(archive: Archive, version: number): void {
+  if (version <= archive.version) return;
+  throw new NotFoundError(
+    `Cannot find version ${version}: the newest known here is ${archive.version}`,
+  );
+}
+
 export class ArchiveView {
   readonly archive: Archive;
   readonly version: number;
+  #mapped = false;
 
   /**
    * @param version The newest one if left out.
    * @throws {NotFoundError} If the archive has no such version, as far as is known here.
    */
   constructor(archive: Archive, version: number = archive.version) {
-    if (version > archive.version) {
-      throw new NotFoundError(
-        `Cannot find version ${version}: the newest known here is ${archive.version}`,
-      );
-    }
+    checkVersion(archive, version);
     this.archive = archive;
     this.version = version;
-    // A block lies where the newest version has it, whichever version is looked at.
-    mapWorkingFiles(archive);
   }
 
   /**
@@ -66,6 +73,11 @@ export class ArchiveView {
     return { path: entry.path, stat: entry.stat, seq: entry.seq };
   }
 
+  /** How many content blocks of a file are here. */
+  countHeld({ stat }: ViewedFile): number {
+    return this.archive.content?.countHeld(stat.offset, stat.offset + stat.blocks) ?? 0;
+  }
+
   /** The content blocks of a file that are not here. */
   missing({ stat }: ViewedFile): Range[] {
     const { content } = this.archive;
@@ -89,6 +101,7 @@ export class ArchiveView {
    */
   *read(file: ViewedFile): Generator<Uint8Array, void, void> {
     this.checkHeld(file);
+    this.#mapFiles();
     const { path, stat } = file;
     const { content } = this.archive;
     let size = 0;
@@ -123,5 +136,13 @@ export class ArchiveView {
         `(${listed.join(", ")})`,
       { hint: "a folder keeps the newest files only, unless it was made with --history" },
     );
+  }
+
+  /** Put off until bytes are wanted: it goes through all files, which a look at one must not. */
+  #mapFiles(): void {
+    if (this.#mapped) return;
+    // A block lies where the newest version has it, whichever version is looked at.
+    mapWorkingFiles(this.archive);
+    this.#mapped = true;
   }
 }

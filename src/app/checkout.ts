@@ -1,31 +1,43 @@
 /**
  * Bring the working folder of a downloaded archive to a version: what goes is removed, what comes is
  * planned, fetched by the synchronizer and named by `ContentFiles`, and what has no content is made
- * at the end. Only files that this archive put there are removed or replaced.
+ * at the end. Only files that this archive put there are removed or replaced, unless the user says
+ * otherwise.
  *
  * Source: spec of the drive, sections 8 and 10.
  */
 import { join } from "node:path";
-import { writeUint64BE } from "../base/bytes.ts";
-import { StorageError, TroveError } from "../base/errors.ts";
-import { type Range, RangeSet } from "../base/ranges.ts";
-import { type Change, changedFiles } from "../core/archive/diff_versions.ts";
+import { StorageError, TroveError, UsageError } from "../base/errors.ts";
+import { count } from "../base/format.ts";
+import type { Range } from "../base/ranges.ts";
 import { kindOfMode } from "../core/archive/entry.ts";
 import { safePath } from "../core/archive/safe_path.ts";
 import { runItems } from "../core/archive/steps.ts";
+import { compareNames } from "../core/archive/tree_path.ts";
 import { walkFiles } from "../core/archive/walk.ts";
-import { type ContentFile, dress } from "../io/content_files.ts";
+import type { ContentFile } from "../io/content_files.ts";
 import type { FeedStore } from "../io/feed_store.ts";
-import { ensureFolder, lookAt, pruneEmptyFolders, removeEmptyFolders } from "../io/folder.ts";
+import { dress } from "../io/finish_file.ts";
+import { ensureFolder, lookAt, removeEmptyFolders } from "../io/folder.ts";
 import { storageError } from "../io/handle_cache.ts";
-import { writeSmallFile } from "./archive_folder.ts";
-import { type CheckoutPlan, planFiles, type PlannedFile } from "./checkout_plan.ts";
+import {
+  type CheckoutPlan,
+  type DownloadChoices,
+  planFiles,
+  type PlannedFile,
+  rangesOf,
+  type VersionFiles,
+} from "./checkout_plan.ts";
 import type { Emit } from "./events.ts";
-import { checkWay, firstFinal, obstacleAbove } from "./obstacles.ts";
+import { findGone, forgetGone, type GoneFile, removeFiles, without } from "./gone_files.ts";
+import { firstFinal, listNames, Obstacles, pathOf } from "./obstacles.ts";
 import type { Archive } from "./open_archive.ts";
 import { PathHistory } from "./path_history.ts";
+import { salvage } from "./salvage.ts";
+import { type Survey, surveyFolder } from "./survey.ts";
+import { removeVersionNote, writeVersionNote } from "./version_notes.ts";
 
-export interface CheckoutOptions {
+export interface CheckoutOptions extends DownloadChoices {
   readonly emit: Emit;
   /** Aborted with the reason to throw. Nothing is removed after that. */
   readonly signal?: AbortSignal;
@@ -33,121 +45,206 @@ export interface CheckoutOptions {
 
 /**
  * Work out what a version needs, remove what it no longer has, and tell the content's working files
- * where its blocks belong.
+ * where its blocks belong. With `dryRun` it is only told what would change.
  *
- * @throws {UsageError} If files that are not the archive's own are in the way. Nothing was changed.
+ * @throws {UsageError} If files that are not the archive's own are in the way, or more files would be
+ *   deleted than may be. Nothing was changed.
  */
 export async function planCheckout(
   archive: Archive,
-  { emit, signal }: CheckoutOptions,
+  options: CheckoutOptions,
 ): Promise<CheckoutPlan> {
-  const plan = planFiles(archive, emit);
-  const history = new PathHistory(archive, { version: plan.version, signal });
-  const inTheWay = await checkWay(archive, plan, history);
-  const gone = await findGone(archive, plan, history);
+  const { emit, signal } = options;
+  if (!archive.hasWorkingFiles) return planFeeds(archive);
+  const files = planFiles(archive, emit);
+  const history = new PathHistory(archive, { version: files.version, signal });
+  const obstacles = new Obstacles(archive.paths.dir);
+  const survey = await surveyFolder(archive, files, history, { ...options, obstacles });
+  const gone = await findGone(archive, files, history, { ...options, obstacles });
   signal?.throwIfAborted();
-  for (const target of [...inTheWay, ...gone]) removeFile(archive.paths.dir, target);
-  for (const { target } of [...plan.files, ...plan.emptyFiles]) {
+  const plan = planFrom(files, survey, history);
+  if (options.dryRun) tellChanges(plan, survey, gone.files, emit);
+  obstacles.refuse();
+  checkDeletions(archive, survey, gone.files, options);
+  for (const { code, message } of [...survey.warnings, ...gone.warnings]) {
+    emit({ event: "warning", code, message });
+  }
+  if (!options.dryRun) await apply(archive, plan, { survey, gone: gone.files, history });
+  return plan;
+}
+
+/** Where there are no working files: what the newest version needs, and nothing to be written. */
+function planFeeds(archive: Archive): CheckoutPlan {
+  const { version, files } = planFiles(archive, () => {});
+  const ranges = [...rangesOf(files)];
+  const bytes = files.reduce((sum, { size }) => sum + size, 0);
+  const none = { emptyFiles: [], folders: [], toPlace: [], kept: 0, refused: 0 };
+  return { version, files, ranges, wanted: ranges, bytes, ...none };
+}
+
+function planFrom(files: VersionFiles, survey: Survey, history: PathHistory): CheckoutPlan {
+  const { version, refused } = files;
+  const kept = new Set(survey.kept);
+  // What no later entry touches is its owner's business, present or not.
+  const isTaken = (file: PlannedFile) => !kept.has(file) && file.seq > (history.base ?? 0);
+  const live = files.files.filter((file) => !kept.has(file));
+  const toPlace = survey.toPlace.filter(({ file }) => file.blocks > 0)
+    .map(({ file, before }) => ({ ...file, before }));
+  return {
+    version,
+    refused,
+    files: live,
+    emptyFiles: files.emptyFiles.filter(isTaken),
+    folders: files.folders.filter(isTaken),
+    toPlace,
+    kept: kept.size,
+    ranges: [...rangesOf(live)],
+    wanted: [...rangesOf(toPlace)],
+    bytes: live.reduce((sum, { size }) => sum + size, 0),
+  };
+}
+
+function tellChanges(
+  plan: CheckoutPlan,
+  survey: Survey,
+  gone: readonly GoneFile[],
+  emit: Emit,
+): void {
+  for (const { path, size } of gone) emit({ event: "change", type: "del", path, size });
+  let bytes = 0;
+  const puts = survey.toPlace.toSorted((a, b) => compareNames(a.file.path, b.file.path));
+  for (const { file: { path, size } } of puts) {
+    emit({ event: "change", type: "put", path, size });
+    bytes += size;
+  }
+  const { version } = plan;
+  emit({ event: "planned", put: survey.toPlace.length, deleted: gone.length, bytes, version });
+}
+
+function checkDeletions(
+  { paths: { dir } }: Archive,
+  { inTheWay }: Survey,
+  gone: readonly GoneFile[],
+  { maxDelete }: DownloadChoices,
+): void {
+  const going = new Set([...gone.map(({ target }) => target), ...inTheWay]);
+  if (maxDelete === undefined || going.size <= maxDelete) return;
+  const names = [...going].map((target) => pathOf(dir, target).slice(1));
+  throw new UsageError(
+    `Cannot update "${dir}": ${count(going.size, "file")} would be deleted (${
+      listNames(names)
+    }), ` +
+      `at most ${maxDelete} may be`,
+    { hint: "allow more with --max-delete, or keep them with --keep-deleted; nothing was changed" },
+  );
+}
+
+async function apply(
+  archive: Archive,
+  plan: CheckoutPlan,
+  { survey, gone, history }: { survey: Survey; gone: readonly GoneFile[]; history: PathHistory },
+): Promise<void> {
+  const { paths, contentFiles } = archive;
+  const content = archive.openContent();
+  const keepsHistory = contentFiles === undefined;
+  const moved = removeFiles(paths, {
+    gone,
+    inTheWay: survey.inTheWay,
+    wanted: keepsHistory ? [] : plan.toPlace,
+  });
+  for (const { target } of [...plan.toPlace, ...plan.emptyFiles]) {
     if (lookAt(target)?.isDirectory) removeEmptyFolders(target);
   }
+  for (const file of survey.undressed) dress(file.target, file);
   forgetGone(archive, plan, history.applied);
-  const content = archive.openContent();
-  dropLostBlocks(archive, plan, emit);
-  archive.contentFiles!.setFiles(plan.files, content);
+  if (keepsHistory) return;
+  await dropLostBlocks(archive, plan, survey, history);
+  // One that is complete is not mapped beside another that gets the same blocks now.
+  const placing = new Set(plan.toPlace.map(({ offset }) => offset));
+  const placed = survey.placed.filter(({ blocks, offset }) => blocks > 0 && !placing.has(offset));
+  contentFiles.setFiles([...placed, ...plan.toPlace], content);
   // Completes what a killed process had fetched but not named.
   content.commit();
-  return plan;
+  await salvageBlocks(content, plan, survey, { moved, history });
 }
 
 /** The rest of a version once all its blocks are here: empty files and folders. */
 export function finishCheckout(archive: Archive, plan: CheckoutPlan): void {
-  const { dir, staging } = archive.paths;
-  for (const folder of plan.folders) ensureFolder(dir, join(folder.target, "anything"));
-  for (const file of plan.emptyFiles) makeEmptyFile(dir, file);
+  const { paths } = archive;
+  if (!archive.hasWorkingFiles) return;
+  for (const folder of plan.folders) ensureFolder(paths.dir, join(folder.target, "anything"));
+  for (const file of plan.emptyFiles) makeEmptyFile(paths.dir, file);
   try {
-    Deno.removeSync(staging, { recursive: true });
+    Deno.removeSync(paths.staging, { recursive: true });
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) {
-      throw storageError(`Cannot remove "${staging}"`, error);
+      throw storageError(`Cannot remove "${paths.staging}"`, error);
     }
   }
+  writeVersionNote(paths, "synced", plan.version);
+  removeVersionNote(paths, "pulling");
 }
 
-/** The files that the archive had and the version has not, as far as they are on disk unchanged. */
-async function findGone(
+/**
+ * Give up the blocks that are not where they should be: of files that are missing, changed or left
+ * to the user, and of private files that are gone. They are fetched again, where they are wanted.
+ */
+async function dropLostBlocks(
   archive: Archive,
   plan: CheckoutPlan,
+  survey: Survey,
   history: PathHistory,
-): Promise<string[]> {
-  const { dir } = archive.paths;
-  const found: string[] = [];
-  // One that is replaced stays until the new one is complete.
-  const live = new Set([...plan.files, ...plan.emptyFiles].map((file) => file.target));
-  const parents = new Map<string, string | undefined>();
-  for (const { type, path } of changesSince(archive, plan, history.applied)) {
-    const safe = safePath(path, { windows: Deno.build.os === "windows" });
-    if (type !== "del" || safe.kind === "refused") continue;
-    const target = join(dir, ...safe.components);
-    if (live.has(target) || obstacleAbove(dir, target, parents) !== undefined) continue;
-    if (await history.isOurs(path, target)) found.push(target);
-  }
-  return found;
-}
-
-/** Give up the blocks of what the version has no longer, and note that its removals are done. */
-function forgetGone(archive: Archive, plan: CheckoutPlan, applied: number): void {
-  if (applied === plan.version) return;
+): Promise<void> {
   const content = archive.openContent();
-  const live = new RangeSet(plan.ranges);
-  for (const { type, stat } of changesSince(archive, plan, applied)) {
-    if (type !== "del") continue;
-    const gone = new RangeSet([{ start: stat.offset, end: stat.offset + stat.blocks }]);
-    for (const { start, end } of live) gone.remove(start, end);
-    for (const range of gone) content.clear(range);
-  }
-  content.commit();
-  const version = new Uint8Array(8);
-  writeUint64BE(version, 0, plan.version);
-  writeSmallFile(archive.paths.latest, version, { mode: 0o644 });
-}
-
-function changesSince(archive: Archive, plan: CheckoutPlan, applied: number): Iterable<Change> {
-  if (applied === 0) return []; // nothing was there to be removed
-  return runItems(changedFiles(applied, plan.version), archive.entry);
-}
-
-function removeFile(dir: string, target: string): void {
-  try {
-    Deno.removeSync(target);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return;
-    throw storageError(`Cannot remove "${target}"`, error);
-  }
-  pruneEmptyFolders(dir, target);
-}
-
-/** Files that the user removed are fetched again; files that the user changed are left alone. */
-function dropLostBlocks(archive: Archive, plan: CheckoutPlan, emit: Emit): void {
-  const content = archive.openContent();
-  const files = archive.contentFiles!;
-  for (const file of plan.files) {
-    const { target, path, offset, blocks, size } = file;
+  for (const { offset, blocks } of survey.kept) {
     const range = { start: offset, end: offset + blocks };
-    const held = content.nextHeld(range.start, range.end);
-    if (held === -1) continue;
-    const staged = firstFinal(content, file) === -1;
-    if (!staged) dropStaged(content, range);
-    const info = lookAt(staged ? files.stagingPath(offset) : target);
-    const named = staged ? lookAt(target) : info;
-    const complete = content.nextMissing(range.start, range.end) === -1;
-    // A complete file may have got its name just before the process ended.
-    if (info === undefined && !(complete && named?.size === size)) content.clear(range);
-    else if (!staged && complete && info?.size !== size) {
-      const message = `"${path.slice(1)}" was changed here and is left as it is`;
-      emit({ event: "warning", code: "changed-locally", message });
+    for (const part of without(range, plan.ranges)) content.clear(part);
+  }
+  for (const { file, standing } of survey.toPlace) {
+    const range = { start: file.offset, end: file.offset + file.blocks };
+    if (content.nextHeld(range.start, range.end) === -1) continue;
+    if (standing === "partial") dropStaged(content, range);
+    else if (firstFinal(content, file) !== -1) content.clear(range);
+    else if (lookAt(archive.contentFiles!.stagingPath(file.offset)) === undefined) {
+      // A complete file may have got its name just before the process ended.
+      const isNamed = content.nextMissing(range.start, range.end) === -1 &&
+        standing === "ours" && await isEntry(file, history);
+      if (!isNamed) content.clear(range);
     }
   }
   content.commit();
+}
+
+/** Whether what stands at a file's place is just what its entry says. */
+async function isEntry(file: PlannedFile, history: PathHistory): Promise<boolean> {
+  const info = lookAt(file.target);
+  if (info?.size !== file.size) return false;
+  return info.mtime?.getTime() === file.mtime || await history.matches(file.target, file);
+}
+
+/** Blocks of what is to be placed that lie somewhere in the folder need not be fetched. */
+async function salvageBlocks(
+  content: FeedStore,
+  plan: CheckoutPlan,
+  survey: Survey,
+  { moved, history }: { moved: ReadonlyMap<number, readonly string[]>; history: PathHistory },
+): Promise<void> {
+  const sources = new Map<number, string[]>();
+  const add = (offset: number, path: string) => {
+    const paths = sources.get(offset);
+    if (paths === undefined) sources.set(offset, [path]);
+    else paths.push(path);
+  };
+  for (const [offset, paths] of moved) for (const path of paths) add(offset, path);
+  const placing = new Set(plan.toPlace.map(({ offset }) => offset));
+  for (const { offset, target } of survey.placed) if (placing.has(offset)) add(offset, target);
+  for (const { file, standing } of survey.toPlace) {
+    if (standing === "edited" || standing === "ours") add(file.offset, file.target);
+  }
+  for (const file of plan.toPlace) {
+    const paths = sources.get(file.offset);
+    if (paths !== undefined) await salvage(content, file, paths, history);
+  }
 }
 
 /** Another program went on under the file's own name: it is finished there, as that program would. */

@@ -8,18 +8,36 @@ import { findClashes } from "../core/archive/clashes.ts";
 import { kindOfMode } from "../core/archive/entry.ts";
 import { safePath } from "../core/archive/safe_path.ts";
 import { runItems } from "../core/archive/steps.ts";
-import { walkFiles } from "../core/archive/walk.ts";
+import { type WalkedFile, walkFiles } from "../core/archive/walk.ts";
 import type { ContentFile } from "../io/content_files.ts";
+import { lookAt } from "../io/folder.ts";
 import type { Emit } from "./events.ts";
 import type { Archive } from "./open_archive.ts";
+
+/**
+ * Bytes of a path on disk that the system takes. Source: `PATH_MAX` of Linux and macOS, without the
+ * zero at the end; Windows takes long ones through the prefix that Deno gives them.
+ */
+const MAX_TARGET_BYTES = { linux: 4095, darwin: 1023 }[Deno.build.os as string] ?? 32_000;
+
+const utf8 = new TextEncoder();
+
+function isTooLong(target: string): boolean {
+  // A code unit takes one to three bytes: most paths need no encoding.
+  if (target.length * 3 <= MAX_TARGET_BYTES) return false;
+  return utf8.encode(target).length > MAX_TARGET_BYTES;
+}
 
 /** A live path of the version, with its place on disk. */
 export interface PlannedFile extends ContentFile {
   /** As the archive has it. */
   readonly path: string;
+  /** The entry that put it. */
+  readonly seq: number;
 }
 
-export interface CheckoutPlan {
+/** What a version has, as far as it can be written. */
+export interface VersionFiles {
   readonly version: number;
   /** Files that have content. */
   readonly files: readonly PlannedFile[];
@@ -28,15 +46,53 @@ export interface CheckoutPlan {
   readonly folders: readonly PlannedFile[];
   /** Entries that cannot be written, each of which was warned about. */
   readonly refused: number;
-  /** Content blocks of the files. */
+}
+
+/** What it takes to bring a folder to a version. Files that are left to the user are not in it. */
+export interface CheckoutPlan extends VersionFiles {
+  /** Those of `files` that are not complete under their names. */
+  readonly toPlace: readonly PlannedFile[];
+  /** Files that the user changed or deleted, and that are left so. */
+  readonly kept: number;
+  /** Content blocks of `files`. */
   readonly ranges: readonly Range[];
-  /** Bytes of all files. */
+  /** Content blocks of `toPlace`. */
+  readonly wanted: readonly Range[];
+  /** Bytes of `files`. */
   readonly bytes: number;
 }
 
-/** The plan for the newest version that is here. Warns of each entry that cannot be written. */
-export function planFiles(archive: Archive, emit: Emit): CheckoutPlan {
-  const { version } = archive;
+/** How a download treats what the user did in the folder, and what the archive deleted. */
+export interface DownloadChoices {
+  /** Replace files in the way that are not the archive's. */
+  readonly overwrite?: boolean;
+  /** Leave files that were changed or deleted here as they are. */
+  readonly keepLocal?: boolean;
+  /** Leave files on disk that the archive deleted. */
+  readonly keepDeleted?: boolean;
+  /** Refuse to delete more files than that. */
+  readonly maxDelete?: number;
+  /** Tell what would change, and change nothing. */
+  readonly dryRun?: boolean;
+}
+
+/** What to plan, if not all of the newest version in the archive's own folder. */
+export interface PlanScope {
+  readonly version?: number;
+  /** Those files and folders of the version that are wanted. */
+  readonly files?: Iterable<WalkedFile>;
+  /** The folder to write into. */
+  readonly dir?: string;
+}
+
+/**
+ * The plan for a version, the newest one that is here unless said otherwise. Warns of each entry that
+ * cannot be written.
+ */
+export function planFiles(archive: Archive, emit: Emit, scope: PlanScope = {}): VersionFiles {
+  const { version = archive.version, dir = archive.paths.dir } = scope;
+  const walked = scope.files ?? runItems(walkFiles(version), archive.entry);
+  const aliases = new DatAliases(dir, join(dir, ".dat"));
   const files: PlannedFile[] = [];
   const folders: PlannedFile[] = [];
   let refused = 0;
@@ -44,15 +100,18 @@ export function planFiles(archive: Archive, emit: Emit): CheckoutPlan {
     refused++;
     emit({ event: "warning", code: "refused", message: `Cannot write "${path}": ${reason}` });
   };
-  for (const { path, stat } of runItems(walkFiles(version), archive.entry)) {
+  for (const { path, stat, seq } of walked) {
     const safe = safePath(path, { windows: Deno.build.os === "windows" });
     const kind = kindOfMode(stat.mode);
     if (safe.kind === "refused") refuse(path, `the path ${safe.reason}`);
-    else if (kind === "other") refuse(path, "it is neither a file nor a folder");
+    else if (aliases.has(safe.components[0])) refuse(path, "the path would be written into .dat");
+    else if (isTooLong(join(dir, path))) {
+      refuse(path, `with its folder it has more than ${MAX_TARGET_BYTES} bytes`);
+    } else if (kind === "other") refuse(path, "it is neither a file nor a folder");
     else if (kind === "file" && stat.blocks === 0 && stat.size > 0) {
       refuse(path, `it has ${stat.size} bytes and no blocks`);
     } else {
-      const file = { path, target: join(archive.paths.dir, ...safe.components), ...stat };
+      const file = { path, seq, target: join(dir, ...safe.components), ...stat };
       if (kind === "directory") folders.push(file);
       else files.push(file);
     }
@@ -66,21 +125,44 @@ export function planFiles(archive: Archive, emit: Emit): CheckoutPlan {
   }
   const kept = fitted.filter((file) => file.folder === undefined);
   const fitting = dropOverlaps(kept.filter((file) => file.blocks > 0), refuse);
-  const ranges = new RangeSet();
-  let bytes = 0;
-  for (const { offset, blocks, size } of fitting) {
-    ranges.add(offset, offset + blocks);
-    bytes += size;
-  }
   return {
     version,
     files: fitting,
     emptyFiles: kept.filter((file) => file.blocks === 0),
     folders: fitted.flatMap((file) => file.folder ?? []),
     refused,
-    ranges: [...ranges],
-    bytes,
   };
+}
+
+/** The content blocks of files. */
+export function rangesOf(files: readonly PlannedFile[]): RangeSet {
+  const ranges = new RangeSet();
+  for (const { offset, blocks } of files) ranges.add(offset, offset + blocks);
+  return ranges;
+}
+
+/** Which names at the top of a folder lead to its `.dat`, whatever they look like. */
+class DatAliases {
+  readonly #dir: string;
+  readonly #dat: Deno.FileInfo | undefined;
+  readonly #known = new Map<string, boolean>();
+
+  constructor(dir: string, dat: string) {
+    this.#dir = dir;
+    this.#dat = lookAt(dat);
+  }
+
+  /** A file system may have names that no list knows: the file's number tells. */
+  has(name: string): boolean {
+    let answer = this.#known.get(name);
+    if (answer === undefined) {
+      const info = lookAt(join(this.#dir, name));
+      answer = info !== undefined && info.isDirectory && info.ino !== null &&
+        info.ino === this.#dat?.ino && info.dev === this.#dat.dev;
+      this.#known.set(name, answer);
+    }
+    return answer;
+  }
 }
 
 /** Whether names that differ in case only are one on this system. */

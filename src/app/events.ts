@@ -46,7 +46,14 @@ export type TroveEvent =
     bytes: number;
     downloadedBytes: number;
     seconds: number;
+    /** Files that the user changed or deleted and that were left so. */
+    kept?: number;
+    /** Where every version is kept: content blocks of older versions that no peer has. */
+    missingBlocks?: number;
   }
+  /** With `--dry-run`: a file that would be fetched or deleted, and how many there are. */
+  | { event: "change"; type: "put" | "del"; path: string; size: number }
+  | { event: "planned"; put: number; deleted: number; bytes: number; version: number }
   | { event: "uploaded"; peer: string; version: number }
   | { event: "warning"; code: string; message: string };
 

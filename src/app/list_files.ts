@@ -1,6 +1,6 @@
 /** What is at a path of a version: one file, the files and folders in it, or all below it. */
 import { NotFoundError } from "../base/errors.ts";
-import type { Stat } from "../core/archive/entry.ts";
+import { kindOfMode, type Stat } from "../core/archive/entry.ts";
 import { compareNames } from "../core/archive/tree_path.ts";
 import type { ArchiveView } from "./archive_view.ts";
 
@@ -10,10 +10,18 @@ export interface ListedFile {
   readonly stat?: Stat;
   /** The version that put it, or the newest that touched something in it. */
   readonly seq: number;
+  /** Whether it is a folder: made on purpose, or by what is in it. */
   readonly folder: boolean;
+  /** How many of its content blocks are here. */
+  readonly held: number;
 }
 
-/** @throws {NotFoundError} If nothing is there in that version. */
+/**
+ * In the order of names by UTF-16 code units, folder by folder; a file before what is below it.
+ *
+ * @throws {NotFoundError} If nothing is there in that version.
+ * @throws {IncompleteError} If the metadata is not complete.
+ */
 export function* listFiles(
   view: ArchiveView,
   path: string,
@@ -21,16 +29,36 @@ export function* listFiles(
 ): Generator<ListedFile, void, void> {
   const own = path === "/" ? undefined : view.find(path);
   const items = view.folder(path) ?? [];
-  if (own !== undefined && items.length === 0) return yield { ...own, folder: false };
-  if (items.length === 0 && path !== "/") {
-    throw new NotFoundError(`Cannot find "${path.slice(1)}" in version ${view.version}`);
+  if (items.length === 0 && own === undefined && path !== "/") {
+    throw new NotFoundError(`Cannot find "${path.slice(1)}" in version ${view.version}`, {
+      hint: "trove ls shows what is there, trove log what was there when",
+    });
+  }
+  if (items.length === 0 && own !== undefined) {
+    // An empty folder that was made on purpose has nothing to list.
+    if (!isFolder(own.stat)) yield listed(view, own);
+    return;
   }
   if (options.recursive) {
-    for (const file of view.files(path)) yield { ...file, folder: false };
+    for (const file of view.files(path)) yield listed(view, file);
     return;
   }
   const base = path === "/" ? "" : path;
   for (const item of [...items].sort((a, b) => compareNames(a.name, b.name))) {
-    yield { path: `${base}/${item.name}`, stat: item.stat, seq: item.seq, folder: item.folder };
+    yield listed(view, { ...item, path: `${base}/${item.name}` });
   }
+}
+
+function listed(
+  view: ArchiveView,
+  item: { path: string; stat?: Stat; seq: number; folder?: boolean },
+): ListedFile {
+  const { path, stat, seq } = item;
+  const folder = stat === undefined || item.folder === true || isFolder(stat);
+  const held = stat === undefined ? 0 : view.countHeld({ path, stat });
+  return { path, stat, seq, folder, held };
+}
+
+function isFolder(stat: Stat): boolean {
+  return kindOfMode(stat.mode) === "directory";
 }

@@ -3,7 +3,7 @@ import { relative, resolve } from "node:path";
 import { NotFoundError } from "../base/errors.ts";
 import type { World } from "../base/world.ts";
 import { normalizePath } from "../core/archive/tree_path.ts";
-import { type ArchivePaths, findArchive } from "./archive_folder.ts";
+import { type ArchivePaths, findArchive, inspectFolder } from "./archive_folder.ts";
 
 export interface Located {
   readonly paths: ArchivePaths;
@@ -21,7 +21,7 @@ export interface Located {
 export function locate(text: string, options: { world: World; dir?: string }): Located {
   const { world, dir } = options;
   if (dir !== undefined) {
-    return { paths: findArchive(resolve(world.cwd(), dir)), path: normalizePath(text) };
+    return { paths: locateArchive(dir, world), path: normalizePath(text) };
   }
   const place = resolve(world.cwd(), text);
   try {
@@ -33,7 +33,17 @@ export function locate(text: string, options: { world: World; dir?: string }): L
   }
 }
 
-/** The archive that a folder is in; the current folder if none is named. */
+/**
+ * The archive that a folder is in; the current folder if none is named.
+ *
+ * @throws {NotFoundError} If there is no archive, or no such folder.
+ * @throws {UsageError} If it is a file, or an archive of a kind that is not understood.
+ */
 export function locateArchive(dir: string | undefined, world: World): ArchivePaths {
-  return findArchive(resolve(world.cwd(), dir ?? "."));
+  const place = resolve(world.cwd(), dir ?? ".");
+  // A folder that was typed wrong must not stand for the archive that it would be in.
+  if (inspectFolder(place) === "missing") {
+    throw new NotFoundError(`Cannot find an archive in "${place}": there is no such folder`);
+  }
+  return findArchive(place);
 }

@@ -23,6 +23,7 @@ import {
   writeSmallFile,
 } from "./archive_folder.ts";
 import { lockArchive } from "./archive_lock.ts";
+import { checkBeginning } from "./lost_history.ts";
 import { findSecretKey, keepSecretKey } from "./secret_keys.ts";
 
 export type Access = "read" | "write";
@@ -235,6 +236,7 @@ export function openArchive(
   const archive = new Archive({ paths, metadata, secretKey, access, lock, warning });
   if (metadata.length === 0 && secretKey !== undefined && access === "write") {
     // Creating it was interrupted after the key and before the first entry.
+    checkBeginning(paths);
     finishCreation(archive, secretKey);
   }
   if (metadata.hasBlock(0)) archive.openContent();

@@ -1,5 +1,5 @@
 /** Share a folder: make the archive if there is none, import what changed, and serve it. */
-import { IncompleteError, InterruptedError, NotFoundError } from "../base/errors.ts";
+import { IncompleteError, InterruptedError, NotFoundError, UsageError } from "../base/errors.ts";
 import type { StopSignal, World } from "../base/world.ts";
 import type { Report } from "../core/sync/inputs.ts";
 import type { Receiver } from "../csp/channel.ts";
@@ -10,6 +10,7 @@ import { CONTENT, METADATA } from "./clone_archive.ts";
 import { type Emit, PROGRESS_MS } from "./events.ts";
 import { importFolder } from "./import_folder.ts";
 import { type Archive, createArchive, openArchive } from "./open_archive.ts";
+import { checkOwnership } from "./ownership.ts";
 import { tellPeerNews } from "./peer_news.ts";
 import { RateMeter } from "./rates.ts";
 import { type Director, Synchronizer } from "./synchronizer.ts";
@@ -22,6 +23,13 @@ export interface ShareOptions {
   readonly listen: ListenOptions;
   /** Stop serving after so many milliseconds. */
   readonly timeoutMs?: number;
+  /** Keep every version's content. */
+  readonly history?: boolean;
+  /** Import what changed in the folder first; on if not said otherwise. */
+  readonly importFirst?: boolean;
+  /** As an import has it. */
+  readonly ignoreHidden?: boolean;
+  readonly reuseContent?: boolean;
   readonly signals: Receiver<StopSignal>;
   readonly emit: Emit;
 }
@@ -45,7 +53,13 @@ export async function shareFolder(options: ShareOptions): Promise<void> {
   open.defer(() => listener.close());
   using archive = kind === "archive"
     ? openArchive(dir, { world, access: "write" })
-    : createArchive(dir, world);
+    : createArchive(dir, world, options);
+  if (options.history && !archive.keepsHistory) {
+    throw new UsageError(
+      `Cannot keep history in "${dir}": the files are the content of its archive`,
+      { hint: "convert it first: trove convert --to history" },
+    );
+  }
   if (archive.warning !== undefined) {
     emit({ event: "warning", code: "secret-key", message: archive.warning });
   }
@@ -54,8 +68,10 @@ export async function shareFolder(options: ShareOptions): Promise<void> {
   if (!archive.hasWorkingFiles) {
     const message = "This archive has no working files to import; what it holds is served";
     emit({ event: "warning", code: "read-only", message });
-  } else if (archive.writable) await importChanges(archive, options);
-  else {
+  } else if (archive.writable) {
+    if (kind === "archive") await checkOwnership(archive, options);
+    if (options.importFirst !== false) await importChanges(archive, options);
+  } else {
     const message = "This archive is not your own, so changes of the folder are not imported; " +
       "what it holds is served";
     emit({ event: "warning", code: "read-only", message });
@@ -98,7 +114,7 @@ function mapContent(archive: Archive, emit: Emit): boolean {
 
 /** Import, and stop in good order when a signal comes meanwhile. */
 async function importChanges(archive: Archive, options: ShareOptions): Promise<void> {
-  const { world, emit, signals } = options;
+  const { world, emit, signals, ignoreHidden, reuseContent } = options;
   const interrupted = new AbortController();
   const stopWaiting = signals.whenReady(() => {
     const next = signals.tryReceive();
@@ -106,7 +122,10 @@ async function importChanges(archive: Archive, options: ShareOptions): Promise<v
     interrupted.abort(new InterruptedError("Stopped before the import was complete", signal));
   });
   try {
-    const summary = await importFolder(archive, { world, emit, signal: interrupted.signal });
+    const summary = await importFolder(archive, {
+      ...{ world, emit, ignoreHidden, reuseContent },
+      signal: interrupted.signal,
+    });
     emit({
       event: "imported",
       ...summary,

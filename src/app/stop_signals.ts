@@ -1,4 +1,5 @@
-/** SIGINT and SIGTERM as a channel, for as long as a command runs. */
+/** SIGINT and SIGTERM as a channel, or as an AbortSignal, for as long as a command runs. */
+import { InterruptedError } from "../base/errors.ts";
 import type { StopSignal, World } from "../base/world.ts";
 import { Channel, type Receiver } from "../csp/channel.ts";
 
@@ -13,4 +14,11 @@ export function stopSignals(world: World): Disposable & { signals: Receiver<Stop
       signals.close();
     },
   };
+}
+
+/** For local work that looks up now and then: the reason is the error to throw. */
+export function abortOnStop(world: World, message: string): Disposable & { signal: AbortSignal } {
+  const stop = new AbortController();
+  const hook = world.onStopSignal((name) => stop.abort(new InterruptedError(message, name)));
+  return { signal: stop.signal, [Symbol.dispose]: () => hook[Symbol.dispose]() };
 }

@@ -6,6 +6,7 @@
 import { toHex } from "../base/bytes.ts";
 import { InterruptedError, StorageError, TroveError, unreachable } from "../base/errors.ts";
 import type { StopSignal, World } from "../base/world.ts";
+import type { FeedReader } from "../core/feed/reader.ts";
 import type { Effect, FeedId, Input, PeerAddress, PeerId, Report } from "../core/sync/inputs.ts";
 import { TICK_MS } from "../core/sync/limits.ts";
 import { SyncCore } from "../core/sync/sync_core.ts";
@@ -92,10 +93,18 @@ export class Synchronizer {
     return this.#core.openPeers;
   }
 
-  /** Let a feed take part. `primary` is the feed it is announced beside; itself if none. */
-  join(feed: FeedId, store: FeedStore, primary: FeedId): void {
+  /** Whether a peer has a wanted block that is not here, or has not told yet what it has. */
+  obtainable(feed: FeedId): boolean {
+    return this.#core.obtainable(feed);
+  }
+
+  /**
+   * Let a feed take part. `primary` is the feed it is announced beside; itself if none. `reader` is
+   * what peers get to see of it.
+   */
+  join(feed: FeedId, store: FeedStore, primary: FeedId, reader: FeedReader = store): void {
     this.#feeds.set(feed, { store, primary });
-    this.input({ kind: "join", feed, reader: store, primary });
+    this.input({ kind: "join", feed, reader, primary });
   }
 
   /** Give the core something from outside the loop; performed at once, or after what is under way. */

@@ -30,17 +30,33 @@ export function formatSeconds(seconds: number): string {
 
 const PERMISSIONS = "rwxrwxrwx";
 
+/** Type letters by type bits; a file where the bits say nothing. */
+const TYPES: Readonly<Record<number, string>> = {
+  0o040000: "d",
+  0o120000: "l",
+  0o010000: "p",
+  0o020000: "c",
+  0o060000: "b",
+  0o140000: "s",
+};
+
 /** Type and permission bits as `ls -l` has them: `-rw-r--r--`. Source: POSIX. */
 export function formatMode(mode: number): string {
-  const type = (mode & 0o170000) === 0o040000 ? "d" : "-";
-  return type + [...PERMISSIONS].map((c, i) => mode & (0o400 >> i) ? c : "-").join("");
+  const letters = [...PERMISSIONS].map((c, i) => mode & (0o400 >> i) ? c : "-");
+  // Set-user-ID, set-group-ID and sticky stand in the places of the three x.
+  for (const [n, mark] of ["s", "s", "t"].entries()) {
+    if ((mode & (0o4000 >> n)) === 0) continue;
+    const at = 3 * n + 2;
+    letters[at] = letters[at] === "x" ? mark : mark.toUpperCase();
+  }
+  return (TYPES[mode & 0o170000] ?? "-") + letters.join("");
 }
 
 /** Milliseconds since 1970 as `2024-05-01 13:45`, in UTC, so that it is the same everywhere. */
 export function formatTime(ms: number): string {
   const date = new Date(ms);
   if (Number.isNaN(date.getTime())) return "-";
-  return date.toISOString().slice(0, 16).replace("T", " ");
+  return date.toISOString().slice(0, -":00.000Z".length).replace("T", " ");
 }
 
 /** `1 file`, `2 files`. */

@@ -34,6 +34,8 @@ export interface Input {
    * @throws {UsageError} If there is more.
    */
   readAll(limit: number): Promise<Uint8Array>;
+  /** Ask for a line on the terminal. Undefined if the person gives up with Ctrl-D. */
+  readLine(prompt: string): Promise<string | undefined>;
   /**
    * Ask for a line on the terminal that is not shown while it is typed. Undefined if the person
    * gives up with Ctrl-C or Ctrl-D.

@@ -3,7 +3,7 @@ import { type Command, Option } from "commander";
 import { UsageError } from "../base/errors.ts";
 import type { World } from "../base/world.ts";
 import type { CommandContext, CommonOptions } from "./context.ts";
-import { collectPeer, parseDuration, parsePort, splitPeers } from "./options.ts";
+import { collectPeer, parseCount, parseDuration, parsePort, splitPeers } from "./options.ts";
 
 /** Given to every command's `add…` function. */
 export interface CommandLine {
@@ -79,6 +79,20 @@ export function addPeerOptions(command: Command, world: World, timeout: string):
     setIfMissing(command, "timeout", fallback("TROVE_TIMEOUT", parseDuration));
   });
   return command;
+}
+
+/** The options of every command that downloads into a folder. */
+export function addDownloadOptions(command: Command): Command {
+  return command
+    .option("--history", "keep the content of every version, not of the newest files only")
+    .option("--overwrite", "replace files in the way that are not the archive's")
+    .option("--keep-local", "leave files that were changed or deleted here as they are")
+    .option("--keep-deleted", "leave files on disk that the archive deleted")
+    .addOption(
+      new Option("--max-delete <n>", "refuse an update that deletes more files than that")
+        .argParser(parseCount),
+    )
+    .option("--dry-run", "list what would change, and change nothing");
 }
 
 function setIfMissing(command: Command, name: string, value: unknown): void {

@@ -1,13 +1,27 @@
 /** All commands, in the order in which the help lists them. */
+import { addCat } from "./cat.ts";
+import { addCheckout } from "./checkout.ts";
 import { addClone } from "./clone.ts";
 import type { CommandLine } from "./command_line.ts";
+import { addCreate } from "./create.ts";
+import { addDiff } from "./diff.ts";
+import { addExport } from "./export.ts";
+import { addLog } from "./log.ts";
 import { addLs } from "./ls.ts";
+import { addPull } from "./pull.ts";
 import { addShare } from "./share.ts";
 import { addStatus } from "./status.ts";
 
 export const COMMANDS: readonly ((line: CommandLine) => void)[] = [
+  addCreate,
   addShare,
   addClone,
+  addPull,
   addStatus,
+  addLog,
   addLs,
+  addCat,
+  addDiff,
+  addCheckout,
+  addExport,
 ];

@@ -25,3 +25,13 @@ export interface PeerOptions extends CommonOptions {
   /** Milliseconds. */
   readonly timeout?: number;
 }
+
+/** Options of every command that downloads into a folder. */
+export interface DownloadOptions extends PeerOptions {
+  readonly history?: boolean;
+  readonly overwrite?: boolean;
+  readonly keepLocal?: boolean;
+  readonly keepDeleted?: boolean;
+  readonly maxDelete?: number;
+  readonly dryRun?: boolean;
+}

@@ -18,8 +18,9 @@ export function addLs({ program, perform }: CommandLine): void {
   const command = addCommand(program, {
     usage: "ls [path]",
     summary: "list the files of a version",
-    examples: ["ls photos", "ls -r --version 12"],
+    examples: ["ls photos", "ls -r --version 12   # everything in version 12"],
   });
+  command.addHelpText("after", "\nShown are mode, size, time in UTC, and name.");
   addVersionOption(addDirOption(command))
     .option("-r, --recursive", "everything below the path, not just what is in it")
     .action((path: string | undefined, options: LsOptions) =>
@@ -34,35 +35,50 @@ function ls(text: string | undefined, options: LsOptions, { world, output }: Com
   });
   using archive = openArchive(paths.dir, { world, access: "read" });
   const view = new ArchiveView(archive, options.version);
-  const base = path === "/" || view.folder(path) === undefined ? "/" : `${path}/`;
-  let files = 0;
-  let bytes = 0;
+  const total = { files: 0, folders: 0, bytes: 0, missing: 0 };
   for (const file of listFiles(view, path, { recursive: options.recursive === true })) {
     const heard = output.json
       ? output.record("ls", recordOf(file))
-      : output.result(lineOf(file, file.path.slice(base.length), output));
+      : output.result(lineOf(file, nameBelow(path, file.path), output));
     if (!heard) return;
-    if (file.stat === undefined) continue;
-    files++;
-    bytes += file.stat.size;
+    if (file.folder) total.folders++;
+    else total.files++;
+    if (!isHere(file)) total.missing++;
+    total.bytes += file.stat?.size ?? 0;
   }
-  output.say(output.paint("dim", `${count(files, "file")}, ${formatBytes(bytes)}`));
+  const parts = [`${count(total.files, "file")} (${formatBytes(total.bytes)})`];
+  if (total.folders > 0) parts.push(count(total.folders, "folder"));
+  if (total.missing > 0) parts.push(`the bytes of ${total.missing} are not here`);
+  output.say(output.paint("dim", parts.join(", ")));
 }
 
-function recordOf({ path, stat, seq, folder }: ListedFile): object {
+function recordOf({ path, stat, seq, folder, held }: ListedFile): object {
   const { size, mode, mtime, blocks, offset } = stat ?? {};
-  return { path, size, mode, mtime, blocks, offset, version: seq, folder };
+  const here = stat === undefined ? undefined : held;
+  return { path, size, mode, mtime, blocks, offset, version: seq, folder, held: here };
 }
 
-/** Mode, size, time and name, in columns. */
-function lineOf(
-  { stat, folder }: ListedFile,
-  name: string,
-  output: CommandContext["output"],
-): string {
-  const size = stat === undefined ? "-" : formatBytes(stat.size);
-  const time = stat === undefined ? "-" : formatTime(stat.mtime);
+/** As seen from the folder that is listed; the one file that was asked for, by its whole path. */
+function nameBelow(folder: string, path: string): string {
+  const base = folder === "/" ? "/" : `${folder}/`;
+  return path.startsWith(base) ? path.slice(base.length) : path.slice(1);
+}
+
+/** Mode, size, time and name, in columns; faint if its bytes are not here. */
+function lineOf(file: ListedFile, name: string, output: CommandContext["output"]): string {
+  const { stat, folder } = file;
   const shown = folder ? output.paint("cyan", `${printable(name)}/`) : printable(name);
-  const mode = stat === undefined ? "d---------" : formatMode(stat.mode);
-  return `${output.paint("dim", mode)}  ${size.padStart(7)}  ${time.padEnd(16)}  ${shown}`;
+  const faint = isHere(file) ? shown : output.paint("dim", shown);
+  if (stat === undefined) return `d---------  ${"-".padStart(7)}  ${"-".padEnd(16)}  ${faint}`;
+  const columns = [
+    output.paint("dim", formatMode(stat.mode)),
+    (folder && stat.size === 0 ? "-" : formatBytes(stat.size)).padStart(7),
+    formatTime(stat.mtime).padEnd(16),
+    faint,
+  ];
+  return columns.join("  ");
+}
+
+function isHere({ stat, held }: ListedFile): boolean {
+  return stat === undefined || held === stat.blocks;
 }

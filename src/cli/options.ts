@@ -30,6 +30,17 @@ export function parsePort(text: string): number {
   return port;
 }
 
+/** How many at most: a whole number, 0 too. */
+export function parseCount(text: string): number {
+  const count = /^\d+$/.test(text) ? Number(text) : NaN;
+  if (!Number.isSafeInteger(count)) {
+    throw new UsageError(`Cannot use "${text}" as a number of files`, {
+      hint: "give a whole number, 0 or more",
+    });
+  }
+  return count;
+}
+
 /** For options that may be given several times. */
 export function collectPeer(text: string, before: readonly string[] = []): string[] {
   return [...before, formatAddress(parseAddress(text))];
@@ -63,4 +74,21 @@ export function addVersionOption(command: Command): Command {
 /** For commands whose arguments are not folders. */
 export function addDirOption(command: Command): Command {
   return command.option("-d, --dir <folder>", "the archive's folder, or one in it");
+}
+
+/**
+ * The folder that a command is about: its argument, or what `--dir` says.
+ *
+ * @throws {UsageError} If both name one.
+ */
+export function chosenFolder(
+  argument: string | undefined,
+  { dir }: { readonly dir?: string },
+): string | undefined {
+  if (argument !== undefined && dir !== undefined) {
+    throw new UsageError(`Cannot use two folders, "${argument}" and "${dir}"`, {
+      hint: "name one of them",
+    });
+  }
+  return argument ?? dir;
 }

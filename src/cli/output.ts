@@ -166,10 +166,32 @@ export class CommandOutput {
         return this.#progress(`${bar(share)} ${figures}`, "");
       }
       case "synced": {
-        const { version, files, bytes, downloadedBytes, seconds } = event;
+        const { version, files, bytes, downloadedBytes, seconds, kept, missingBlocks } = event;
+        const parts = [
+          `Complete: version ${version}`,
+          `${count(files, "file")} (${formatBytes(bytes)})`,
+          `${formatBytes(downloadedBytes)} downloaded in ${formatSeconds(seconds)}`,
+        ];
+        if (kept) {
+          parts.push(`${count(kept, "file")} left as you have ${kept === 1 ? "it" : "them"}`);
+        }
+        if (missingBlocks) {
+          parts.push(`${count(missingBlocks, "block")} of older versions not to be had`);
+        }
+        return this.say(parts.join(", "));
+      }
+      case "change": {
+        const style = event.type === "put" ? "green" : "red";
+        const mark = this.paint(style, event.type === "put" ? "+" : "-");
+        const size = formatBytes(event.size).padStart(7);
+        this.result(`${mark} ${size}  ${printable(event.path.replace(/^\//, ""))}`);
+        return;
+      }
+      case "planned": {
+        const { put, deleted, bytes, version } = event;
         return this.say(
-          `Complete: version ${version}, ${count(files, "file")} (${formatBytes(bytes)}), ` +
-            `${formatBytes(downloadedBytes)} downloaded in ${formatSeconds(seconds)}`,
+          `Version ${version}: ${count(put, "file")} would be written (${formatBytes(bytes)}), ` +
+            `${deleted} deleted; nothing was changed`,
         );
       }
       case "uploaded":

@@ -1,30 +1,73 @@
 /** `trove share [dir]` */
 import { resolve } from "node:path";
 import { DEFAULT_PORT } from "../app/addresses.ts";
+import type { TroveEvent } from "../app/events.ts";
 import { shareFolder } from "../app/share_folder.ts";
 import { stopSignals } from "../app/stop_signals.ts";
+import { count } from "../base/format.ts";
 import { addCommand, addPeerOptions, type CommandLine } from "./command_line.ts";
 import type { CommandContext, PeerOptions } from "./context.ts";
+import type { CommandOutput } from "./output.ts";
 
 /** All addresses of the machine, as dat does. */
 const ANY_HOST = "0.0.0.0";
 
+/** Codes of warnings of which there can be one for each name in the folder. */
+const NAME_WARNINGS: ReadonlySet<string> = new Set(["skipped", "unportable-name"]);
+const MAX_NAME_WARNINGS = 20;
+
 interface ShareCommandOptions extends PeerOptions {
   /** Commander's form of `--no-watch`: false when it was given. */
   readonly watch?: boolean;
+  readonly import?: boolean;
+  readonly ignoreHidden?: boolean;
+  readonly history?: boolean;
+  readonly reuseContent?: boolean;
 }
 
 export function addShare({ program, world, perform }: CommandLine): void {
   const command = addCommand(program, {
     usage: "share [dir]",
     summary: "make an archive of a folder and serve it",
-    examples: ["share photos --port 3282"],
+    examples: ["share photos --port 3282", "share data --history  # keep every version"],
   });
   addPeerOptions(command, world, "stop sharing")
+    .option("--no-import", "serve what the archive holds, without a look at the folder first")
     .option("--no-watch", "do not follow changes of the folder")
+    .option("--ignore-hidden", "leave out names that start with a dot (the default)")
+    .option("--no-ignore-hidden", "take names that start with a dot")
+    .option("--history", "keep every version's content, where the archive is new")
+    .option("--reuse-content", "append nothing for renamed files; clones made by dat go wrong then")
+    .option("--no-reuse-content", "append renamed files again, although every version is kept")
     .action((dir: string | undefined, options: ShareCommandOptions) =>
       perform(options, (context) => share(dir, options, context))
     );
+}
+
+/**
+ * People are told of the first names that an import has something to say about, and how many more
+ * there are; programs are told of all.
+ */
+class WarningLimit {
+  readonly #output: CommandOutput;
+  #count = 0;
+
+  constructor(output: CommandOutput) {
+    this.#output = output;
+  }
+
+  /** Whether the event is to be shown. */
+  take(event: TroveEvent): boolean {
+    if (this.#output.json) return true;
+    if (event.event === "warning" && NAME_WARNINGS.has(event.code)) {
+      return ++this.#count <= MAX_NAME_WARNINGS;
+    }
+    if (event.event === "imported" && this.#count > MAX_NAME_WARNINGS) {
+      const more = this.#count - MAX_NAME_WARNINGS;
+      this.#output.say(`... and ${count(more, "more warning")} of this kind: --json has all`);
+    }
+    return true;
+  }
 }
 
 async function share(
@@ -34,6 +77,7 @@ async function share(
 ): Promise<void> {
   const { world, output } = context;
   using stop = stopSignals(world);
+  const warnings = new WarningLimit(output);
   await shareFolder({
     world,
     dir: resolve(world.cwd(), dir ?? "."),
@@ -44,9 +88,13 @@ async function share(
       exact: options.port !== undefined && options.port !== 0,
     },
     timeoutMs: options.timeout,
+    history: options.history,
+    importFirst: options.import,
+    ignoreHidden: options.ignoreHidden,
+    reuseContent: options.reuseContent,
     signals: stop.signals,
     emit: (event) => {
-      output.emit(event);
+      if (warnings.take(event)) output.emit(event);
       if (event.event !== "listening") return;
       if (options.watch !== false) {
         output.say("Changes of the folder are not followed yet: run this again to share them");

@@ -1,17 +1,23 @@
 /** `trove status [dir]` */
-import { readStatus } from "../app/archive_status.ts";
+import { type ArchiveStatus, readStatus } from "../app/archive_status.ts";
 import { locateArchive } from "../app/locate.ts";
-import { count, formatBytes } from "../base/format.ts";
+import { count, formatBytes, printable } from "../base/format.ts";
 import { addCommand, type CommandLine } from "./command_line.ts";
 import type { CommandContext, CommonOptions } from "./context.ts";
+import { addDirOption, chosenFolder } from "./options.ts";
+
+interface StatusOptions extends CommonOptions {
+  readonly dir?: string;
+}
 
 export function addStatus({ program, perform }: CommandLine): void {
-  addCommand(program, {
+  const command = addCommand(program, {
     usage: "status [dir]",
     summary: "show what is here of an archive",
     examples: ["status photos --json"],
-  }).action((dir: string | undefined, options: CommonOptions) =>
-    perform(options, (context) => status(dir, context))
+  });
+  addDirOption(command).action((dir: string | undefined, options: StatusOptions) =>
+    perform(options, (context) => status(chosenFolder(dir, options), context))
   );
 }
 
@@ -25,15 +31,24 @@ function status(dir: string | undefined, context: CommandContext): void {
     output.record("status", found);
     return;
   }
-  const { link, version, files, bytes, writable, blocks, blocksTotal } = found;
-  output.result(link);
+  output.result(output.paint("bold", found.link));
+  for (const [name, text] of rowsOf(found)) {
+    output.result(`${output.paint("dim", name.padEnd(7))}  ${text}`);
+  }
+}
+
+function rowsOf(found: ArchiveStatus): [string, string][] {
+  const { files, bytes, blocks, blocksTotal, dir, version, writable, history } = found;
   const listed = files === undefined || bytes === undefined
-    ? "files    unknown: the metadata is not complete"
-    : `files    ${count(files, "file")} (${formatBytes(bytes)})`;
-  output.result(listed);
-  output.result(`version  ${version}`);
-  output.result(
-    `blocks   ${blocks} of ${blocksTotal}${blocks === blocksTotal ? "" : " (incomplete)"}`,
-  );
-  output.result(`access   ${writable ? "yours: you can change it" : "read-only"}`);
+    ? "unknown: the metadata is not complete"
+    : `${count(files, "file")} (${formatBytes(bytes)})`;
+  const lacking = blocks === blocksTotal ? "" : " (incomplete)";
+  return [
+    ["files", listed],
+    ["version", String(version)],
+    ["blocks", `${blocks} of ${blocksTotal}${lacking}`],
+    ["access", writable ? "yours: you can change it" : "read-only"],
+    ["keeps", history ? "every version" : "the newest files"],
+    ["folder", printable(dir)],
+  ];
 }

@@ -9,8 +9,10 @@ import { StorageError, TroveError } from "../base/errors.ts";
 import type { BlockRange, BlockSpan, BlockStore } from "../core/feed/block_store.ts";
 import { BufferPool } from "./buffer_pool.ts";
 import { BLOCK_BYTES } from "./file_blocks.ts";
+import { dress, ensurePrivateFolder, type FileMark, giveName } from "./finish_file.ts";
 import { ensureFolder, lookAt } from "./folder.ts";
 import { HandleCache, storageError } from "./handle_cache.ts";
+import { openOrMake } from "./no_follow.ts";
 
 /** A live file of the archive that has content. */
 export interface ContentFile {
@@ -26,6 +28,8 @@ export interface ContentFile {
   readonly mode: number;
   /** Milliseconds since 1970. */
   readonly mtime: number;
+  /** What a complete file may replace: nothing (null) or this; if left out, whatever is there. */
+  readonly before?: FileMark | null;
 }
 
 /** Which blocks are here already. */
@@ -46,11 +50,11 @@ interface Slot {
   place: "final" | "staged";
 }
 
-/** Permission bits of a file whose entry has none. Source: hyperdrive falls back to the same. */
-const DEFAULT_MODE = 0o644;
-
 /** Blocks that were read and sent; as many as one peer's outbox holds. */
 const FREE_BUFFERS = 16;
+
+/** Bytes copied at once. */
+const COPY_BYTES = 1024 * 1024;
 
 export class ContentFiles implements BlockStore {
   readonly #dir: string;
@@ -180,7 +184,7 @@ export class ContentFiles implements BlockStore {
       for (const copy of slot.copies) this.#copy(slot, copy);
       if (slot.place === "staged") {
         this.#handles.close(this.stagingPath(file.offset));
-        giveName(this.#dir, this.stagingPath(file.offset), file);
+        nameFile(this.#dir, this.stagingPath(file.offset), file);
         slot.place = "final";
         settled.push({ start: file.offset, end: file.offset + file.blocks });
       } else {
@@ -216,13 +220,13 @@ export class ContentFiles implements BlockStore {
     const staged = this.#pathOf(slot);
     const from = lookAt(staged) === undefined ? slot.file.target : staged;
     const to = join(this.#staging, `${slot.file.offset}.copy`);
+    ensurePrivateFolder(this.#staging);
     try {
-      Deno.mkdirSync(this.#staging, { recursive: true });
-      Deno.copyFileSync(from, to);
+      copyFile(from, to);
     } catch (error) {
       throw storageError(`Cannot copy "${from}"`, error);
     }
-    giveName(this.#dir, to, copy);
+    nameFile(this.#dir, to, copy);
   }
 
   #pathOf(slot: Slot): string {
@@ -234,16 +238,8 @@ export class ContentFiles implements BlockStore {
       ensureFolder(this.#dir, slot.file.target);
       return this.#handles.open(slot.file.target, "write")!;
     }
-    const path = this.stagingPath(slot.file.offset);
-    try {
-      return this.#handles.open(path, "write")!;
-    } catch (error) {
-      if (!(error instanceof StorageError && error.cause instanceof Deno.errors.NotFound)) {
-        throw error;
-      }
-      Deno.mkdirSync(this.#staging, { recursive: true });
-      return this.#handles.open(path, "write")!;
-    }
+    ensurePrivateFolder(this.#staging);
+    return this.#handles.open(this.stagingPath(slot.file.offset), "write")!;
   }
 
   #find(block: number): Slot | undefined {
@@ -286,28 +282,25 @@ function slotOf(file: ContentFile, held: HeldBlocks): Slot {
   };
 }
 
-/** Move a complete file to its name, replacing what is there. */
-function giveName(dir: string, from: string, file: ContentFile): void {
+/** Dress a complete file and move it to its name, replacing what is there. */
+function nameFile(dir: string, from: string, file: ContentFile): void {
   // The process may have ended just after this was done, and before that was noted.
   if (lookAt(from) === undefined && lookAt(file.target)?.size === file.size) return;
   dress(from, file);
-  ensureFolder(dir, file.target);
-  try {
-    Deno.renameSync(from, file.target);
-  } catch (error) {
-    throw storageError(`Cannot give "${file.target}" its name`, error);
-  }
+  giveName(dir, from, file.target, file.before);
 }
 
-/** Permission bits and modification time, as the entry has them. */
-export function dress(path: string, file: { mode: number; mtime: number }): void {
+/** A copy at a private place, made anew: what lies there from before is not written through. */
+function copyFile(from: string, to: string): void {
   try {
-    // The bits that give a program its owner's rights are not taken from strangers.
-    const bits = file.mode & 0o777;
-    if (Deno.build.os !== "windows") Deno.chmodSync(path, bits === 0 ? DEFAULT_MODE : bits);
-    const time = new Date(file.mtime);
-    if (!Number.isNaN(time.getTime())) Deno.utimeSync(path, time, time);
+    Deno.removeSync(to);
   } catch (error) {
-    throw storageError(`Cannot set mode and time of "${path}"`, error);
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  using source = Deno.openSync(from, { read: true });
+  using copy = openOrMake(to);
+  const piece = new Uint8Array(COPY_BYTES);
+  for (let read = source.readSync(piece); read !== null; read = source.readSync(piece)) {
+    for (let at = 0; at < read;) at += copy.writeSync(piece.subarray(at, read));
   }
 }

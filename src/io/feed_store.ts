@@ -207,13 +207,16 @@ export class FeedStore implements FeedReader {
   /**
    * Append blocks and sign once, for the length after them. No blocks is no change.
    *
+   * @param leaves Their hashes, where somebody has them already.
    * @throws {LocalProtocolError} If we do not hold the key, or a block is larger than
    * `MAX_BLOCK_BYTES`.
    */
-  append(blocks: readonly Uint8Array[]): void {
+  append(
+    blocks: readonly Uint8Array[],
+    leaves: readonly Hashed[] = blocks.map((b) => ({ hash: leafHash(b), size: b.length })),
+  ): void {
     this.#checkWritable();
     for (const { length } of blocks) checkSize(length);
-    const leaves = blocks.map((bytes) => ({ hash: leafHash(bytes), size: bytes.length }));
     const grown = this.#appended(leaves);
     const first = this.#length;
     let byteOffset = this.#byteLength;

@@ -69,18 +69,22 @@ export function removeEmptyFolders(path: string): void {
   }
 }
 
-/** What lies in a folder, as an import sees it. Links to files are followed, others are not. */
+/** What lies in a folder, as an import sees it: links to files are followed. */
 export interface FolderItem {
   readonly name: string;
   readonly kind: "file" | "directory" | "other";
   /** Why it is neither a file nor a folder to import. */
   readonly reason?: string;
+  /** Of a link to a folder inside the archive's: that folder, without links in its path. */
+  readonly linkedFolder?: string;
   /** Bytes. */
   readonly size: number;
   /** Milliseconds since 1970. */
   readonly mtime: number;
   /** Type and permission bits. */
   readonly mode: number;
+  /** Number of the file on its disk; 0 where there is none. */
+  readonly ino: number;
 }
 
 /** Type bits of a regular file, for systems that have no modes. */
@@ -90,14 +94,21 @@ const REGULAR_FILE = 0o100000;
  * The names in a folder, in no particular order. Names that vanish meanwhile are left out.
  *
  * @param realRoot The archive's folder without links in its path: links that lead out of it, into
- *   its .dat, or to folders, are told with their reason.
+ *   its .dat, or to folders, are told with their reason. Those to folders can be followed by
+ *   `LinkedFolders`.
  * @throws {StorageError} If the folder cannot be read.
  */
 export function listFolder(path: string, realRoot: string): FolderItem[] {
   const items: FolderItem[] = [];
+  const doubtful = new Set<string>();
   try {
-    for (const entry of Deno.readDirSync(path)) {
-      const item = examine(join(path, entry.name), entry.name, realRoot);
+    for (const { name } of Deno.readDirSync(path)) {
+      let item = examine(join(path, name), name, realRoot);
+      // Bytes that are not UTF-8 are told as U+FFFD. So the name may come twice, of which one is it.
+      if (name.includes("\ufffd")) {
+        if (doubtful.has(name)) item = other(name, NOT_UTF8);
+        doubtful.add(name);
+      }
       if (item !== undefined) items.push(item);
     }
   } catch (error) {
@@ -107,41 +118,47 @@ export function listFolder(path: string, realRoot: string): FolderItem[] {
   return items;
 }
 
-function examine(path: string, name: string, realRoot: string): FolderItem | undefined {
-  const other = (reason: string): FolderItem => ({
-    name,
-    kind: "other",
-    reason,
-    size: 0,
-    mtime: 0,
-    mode: 0,
-  });
+const NOT_UTF8 = "has a name that is not UTF-8";
+
+function other(name: string, reason: string, linkedFolder?: string): FolderItem {
+  return { name, kind: "other", reason, linkedFolder, size: 0, mtime: 0, mode: 0, ino: 0 };
+}
+
+/**
+ * One name as `listFolder` tells it; undefined if nothing is there.
+ *
+ * @param path The name with the folder it lies in.
+ * @throws {StorageError}
+ */
+export function examine(path: string, name: string, realRoot: string): FolderItem | undefined {
   let info = lookAt(path);
-  if (info === undefined) {
-    // A name that is not UTF-8 is told with replacement characters, and so nothing is found there.
-    return name.includes("\ufffd") ? other("has a name that is not UTF-8") : undefined;
-  }
+  // What cannot be found by the name it was listed under has another one.
+  if (info === undefined) return name.includes("\ufffd") ? other(name, NOT_UTF8) : undefined;
   if (info.isSymlink) {
     let real: string;
     try {
       real = Deno.realPathSync(path);
       info = Deno.statSync(real);
     } catch {
-      return other("is a symbolic link to nothing");
+      return other(name, "is a symbolic link to nothing");
     }
-    if (info.isDirectory) return other("is a symbolic link to a folder");
-    if (!real.startsWith(realRoot + sep)) return other("is a symbolic link that leads out");
+    if (real !== realRoot && !real.startsWith(realRoot + sep)) {
+      return other(name, "is a symbolic link that leads out");
+    }
     // Where keys may lie, and what changes with every import.
-    if (real.startsWith(join(realRoot, ".dat") + sep)) {
-      return other("is a symbolic link that leads into .dat");
+    const dat = join(realRoot, ".dat");
+    if (real === dat || real.startsWith(dat + sep)) {
+      return other(name, "is a symbolic link that leads into .dat");
     }
+    if (info.isDirectory) return other(name, "is a symbolic link to a folder", real);
   }
-  if (!info.isFile && !info.isDirectory) return other("is neither a file nor a folder");
+  if (!info.isFile && !info.isDirectory) return other(name, "is neither a file nor a folder");
   return {
     name,
     kind: info.isFile ? "file" : "directory",
     size: info.size,
     mtime: info.mtime?.getTime() ?? 0,
     mode: info.mode ?? (REGULAR_FILE | 0o644),
+    ino: info.ino ?? 0,
   };
 }

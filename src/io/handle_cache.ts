@@ -1,5 +1,6 @@
 /** Open files by path, at most so many at once: an archive may have a million of them. */
 import { StorageError } from "../base/errors.ts";
+import { openOrMake } from "./no_follow.ts";
 
 export type Access = "read" | "write";
 
@@ -66,7 +67,7 @@ function openToRead(path: string): Deno.FsFile | undefined {
 
 function openToWrite(path: string): Deno.FsFile {
   try {
-    return Deno.openSync(path, { read: true, write: true, create: true });
+    return openOrMake(path);
   } catch (error) {
     throw storageError(`Cannot open "${path}" for writing`, error);
   }

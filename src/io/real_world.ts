@@ -73,6 +73,10 @@ function input(): Input {
       }
       return concat(pieces);
     },
+    readLine(prompt) {
+      Deno.stderr.writeSync(new TextEncoder().encode(prompt));
+      return readLine();
+    },
     async readHidden(prompt) {
       Deno.stderr.writeSync(new TextEncoder().encode(prompt));
       Deno.stdin.setRaw(true);
@@ -86,7 +90,7 @@ function input(): Input {
   };
 }
 
-/** A line of a terminal in raw mode, or undefined if it was given up. */
+/** A line of a terminal, in raw mode or not, or undefined if it was given up. */
 async function readLine(): Promise<string | undefined> {
   const typed: number[] = [];
   const piece = new Uint8Array(256);

@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { count, formatBytes, formatRate, formatSeconds, printable } from "../../src/base/format.ts";
+import {
+  count,
+  formatBytes,
+  formatMode,
+  formatRate,
+  formatSeconds,
+  formatTime,
+  printable,
+} from "../../src/base/format.ts";
 
 const BYTES: readonly (readonly [number, string])[] = [
   [0, "0 B"],
@@ -86,4 +94,34 @@ Deno.test("printable() leaves no control character in any text", () => {
     }),
     { seed: 2, numRuns: 500 },
   );
+});
+
+const MODES: readonly (readonly [number, string])[] = [
+  [0, "----------"],
+  [0o644, "-rw-r--r--"],
+  [0o100644, "-rw-r--r--"],
+  [0o100755, "-rwxr-xr-x"],
+  [0o040755, "drwxr-xr-x"],
+  [0o120777, "lrwxrwxrwx"],
+  [0o010600, "prw-------"],
+  [0o140600, "srw-------"],
+  [0o060660, "brw-rw----"],
+  [0o020620, "crw--w----"],
+  [0o104755, "-rwsr-xr-x"],
+  [0o106644, "-rwSr-Sr--"],
+  [0o041777, "drwxrwxrwt"],
+  [0o041776, "drwxrwxrwT"],
+];
+
+for (const [mode, text] of MODES) {
+  Deno.test(`formatMode(0o${mode.toString(8)}) is ${text}`, () => {
+    assert.equal(formatMode(mode), text);
+  });
+}
+
+Deno.test("formatTime() is minutes in UTC, and nothing for what is no time", () => {
+  assert.equal(formatTime(0), "1970-01-01 00:00");
+  assert.equal(formatTime(Date.UTC(2024, 4, 1, 13, 45, 59, 999)), "2024-05-01 13:45");
+  assert.equal(formatTime(Date.UTC(12024, 4, 1)), "+012024-05-01 00:00");
+  assert.equal(formatTime(Number.MAX_SAFE_INTEGER), "-");
 });

@@ -36,7 +36,7 @@ for (const command of COMMANDS) {
       for (const option of ["--json", "-q, --quiet", "-v, --verbose", "--color", "--no-input"]) {
         assert.ok(stdout.includes(option), option);
       }
-      assert.match(stdout, /Example:\n +trove /);
+      assert.match(stdout, /Examples?:\n +trove /);
       const meetsPeers = command !== "status";
       for (const option of ["--peer", "--port", "--host", "--timeout"]) {
         assert.equal(stdout.includes(option), meetsPeers, option);
@@ -156,12 +156,13 @@ Deno.test("status tells people and programs what is here, and changes nothing", 
   const before = archiveBytes(dir);
   const { code, stderr, json } = await runIn(world, "status", dir, "--json");
   assert.deepEqual([code, stderr], [0, ""]);
-  const [{ link, time, ...status }] = json;
+  const [{ link, discoveryKey, time, ...status }] = json;
   assert.match(link, /^dat:\/\/[0-9a-f]{64}$/);
+  assert.match(discoveryKey, /^[0-9a-f]{64}$/);
   assert.ok(!Number.isNaN(Date.parse(time)));
   assert.deepEqual(status, {
     ...{ event: "status", version: 3, files: 3, bytes: 100_005, writable: true },
-    ...{ blocks: 7, blocksTotal: 7 },
+    ...{ blocks: 7, blocksTotal: 7, history: false, dir },
   });
   world.workFolder = dir;
   const people = await runIn(world, "status");

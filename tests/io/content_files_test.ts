@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { dirname } from "node:path";
 import { StorageError, TroveError } from "../../src/base/errors.ts";
 import type { BlockSpan } from "../../src/core/feed/block_store.ts";
-import { type ContentFile, ContentFiles, dress } from "../../src/io/content_files.ts";
+import { type ContentFile, ContentFiles } from "../../src/io/content_files.ts";
+import { dress, markOf } from "../../src/io/finish_file.ts";
 import { Random } from "../support/random.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
 
@@ -234,14 +235,88 @@ Deno.test("ContentFiles says that the disk is full", () => {
   using temp = tempFolder();
   using store = new Store(temp);
   const [file] = layOut(temp, { file: BLOCK });
-  Deno.mkdirSync(temp.join("dir", ".dat", "staging"), { recursive: true });
-  Deno.symlinkSync("/dev/full", store.stagingPath(0));
   store.setFiles([file], NOTHING);
   store.writeAll(file);
-  assert.throws(() => store.flush(), (error) => {
-    return error instanceof StorageError && /the disk is full/.test(error.message) &&
-      error.hint !== undefined;
-  });
+  const { writeSync } = Deno.FsFile.prototype;
+  Deno.FsFile.prototype.writeSync = () => {
+    throw new Error("No space left on device (os error 28)");
+  };
+  try {
+    assert.throws(() => store.flush(), (error) => {
+      return error instanceof StorageError && /the disk is full/.test(error.message) &&
+        error.hint !== undefined;
+    });
+  } finally {
+    Deno.FsFile.prototype.writeSync = writeSync;
+  }
+});
+
+Deno.test("ContentFiles writes through no link in its private folder", () => {
+  using temp = tempFolder();
+  using store = new Store(temp);
+  const [file, copy] = layOut(temp, { file: BLOCK, copy: BLOCK });
+  const outside = temp.folder("outside");
+  Deno.writeTextFileSync(temp.join("outside", "0"), "precious");
+  const staging = temp.join("dir", ".dat", "staging");
+  const same = { ...copy, offset: file.offset, byteOffset: file.byteOffset };
+  store.setFiles([file, same], NOTHING);
+  store.writeAll(file);
+  const assertUntouched = (operation: () => void) => {
+    assert.throws(operation, StorageError);
+    assert.deepEqual([...Deno.readDirSync(outside)].map(({ name }) => name), ["0"]);
+    assert.equal(Deno.readTextFileSync(temp.join("outside", "0")), "precious");
+    assert.equal(Deno.statSync(temp.join("outside", "0")).mode! & 0o777, 0o600);
+  };
+  Deno.chmodSync(temp.join("outside", "0"), 0o600);
+
+  // The folder itself, then the file in it.
+  Deno.mkdirSync(temp.join("dir", ".dat"));
+  Deno.symlinkSync(outside, staging);
+  assertUntouched(() => store.flush());
+  Deno.removeSync(staging);
+  Deno.mkdirSync(staging);
+  Deno.symlinkSync(temp.join("outside", "0"), store.stagingPath(0));
+  assertUntouched(() => store.flush());
+
+  // Between the bytes and the name.
+  Deno.removeSync(store.stagingPath(0));
+  store.flush();
+  Deno.renameSync(store.stagingPath(0), temp.join("aside"));
+  Deno.symlinkSync(temp.join("outside", "0"), store.stagingPath(0));
+  assertUntouched(() => store.settle());
+});
+
+Deno.test("ContentFiles makes a copy anew, whatever lies in its place", () => {
+  using temp = tempFolder();
+  using store = new Store(temp);
+  const [file, copy] = layOut(temp, { file: BLOCK, copy: BLOCK });
+  Deno.writeTextFileSync(temp.join("outside"), "precious");
+  store.setFiles([file, { ...copy, offset: file.offset, byteOffset: 0 }], NOTHING);
+  store.writeAll(file);
+  store.flush();
+  Deno.symlinkSync(temp.join("outside"), temp.join("dir", ".dat", "staging", "0.copy"));
+  store.settle();
+  assert.equal(Deno.readTextFileSync(temp.join("outside")), "precious");
+  for (const { target } of [file, copy]) assert.deepEqual(Deno.readFileSync(target), wholeOf(file));
+});
+
+Deno.test("ContentFiles replaces what stood there when it was told, and nothing newer", () => {
+  using temp = tempFolder();
+  using store = new Store(temp);
+  const [file, other] = layOut(temp, { file: 5, other: 5 });
+  Deno.writeTextFileSync(file.target, "old");
+  const before = markOf(Deno.lstatSync(file.target));
+  store.setFiles([{ ...file, before }, { ...other, before: null }], NOTHING);
+  store.writeAll(file);
+  store.flush();
+  Deno.writeTextFileSync(file.target, "newer");
+  assert.throws(() => store.settle(), /somebody else wrote there/);
+  assert.equal(Deno.readTextFileSync(file.target), "newer");
+  Deno.writeTextFileSync(other.target, "new");
+  store.writeAll(other);
+  store.flush();
+  assert.throws(() => store.settle(), /somebody else wrote there/);
+  assert.equal(Deno.readTextFileSync(other.target), "new");
 });
 
 Deno.test("ContentFiles with many files in progress keeps few of them open", () => {

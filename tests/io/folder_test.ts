@@ -93,8 +93,9 @@ Deno.test("listFolder() tells kind, size, time and mode", () => {
   Deno.utimeSync(temp.join("file"), 1000, 1000.25);
   temp.folder("folder");
   const items = listFolder(temp.path, temp.path).sort((a, b) => a.name < b.name ? -1 : 1);
+  const { ino } = Deno.statSync(temp.join("file"));
   assert.deepEqual(items[0], {
-    ...{ name: "file", kind: "file", size: 5, mtime: 1_000_250, mode: 0o100751 },
+    ...{ name: "file", kind: "file", size: 5, mtime: 1_000_250, mode: 0o100751, ino },
   });
   assert.equal(items[1].kind, "directory");
   assert.equal(items.length, 2);
@@ -115,6 +116,8 @@ Deno.test("listFolder() says why something is neither a file nor a folder to go 
     loop: ["loop", /to nothing/],
     out: ["../rooted", /leads out/],
     key: [".dat/key", /\.dat/],
+    keys: [".dat", /\.dat/],
+    folderOut: ["..", /leads out/],
   };
   for (const [name, [to]] of Object.entries(links)) Deno.symlinkSync(to, temp.join("root", name));
   const items = new Map(listFolder(root, root).map((item) => [item.name, item]));
@@ -126,7 +129,22 @@ Deno.test("listFolder() says why something is neither a file nor a folder to go 
       assert.equal(item.kind, "other", name);
       assert.match(item.reason!, reason);
     }
+    assert.equal(item.linkedFolder, name === "folder" ? temp.join("root", ".data") : undefined);
   }
+});
+
+Deno.test("listFolder() tells a name that is not UTF-8 from the one it is shown as", () => {
+  using temp = tempFolder();
+  const script = `printf x > "$1"/$'a\\xff'`;
+  const made = new Deno.Command("bash", { args: ["-c", script, "bash", temp.path] }).outputSync();
+  assert.ok(made.success);
+  const bad = { name: "a\ufffd", kind: "other", reason: "has a name that is not UTF-8" };
+  const told = () =>
+    listFolder(temp.path, temp.path).map(({ name, kind, reason }) => ({ name, kind, reason }));
+  assert.deepEqual(told(), [bad]);
+  Deno.writeTextFileSync(temp.join("a\ufffd"), "in fact");
+  const both = told().sort((a, b) => a.kind < b.kind ? -1 : 1);
+  assert.deepEqual(both, [{ name: "a\ufffd", kind: "file", reason: undefined }, bad]);
 });
 
 Deno.test("listFolder() refuses what is no folder", () => {

@@ -4,7 +4,8 @@
  */
 import { join } from "node:path";
 import { finishCheckout, planCheckout } from "../../src/app/checkout.ts";
-import type { CheckoutPlan } from "../../src/app/checkout_plan.ts";
+import type { CheckoutPlan, DownloadChoices } from "../../src/app/checkout_plan.ts";
+import type { TroveEvent } from "../../src/app/events.ts";
 import { type Archive, createArchive, openClone } from "../../src/app/open_archive.ts";
 import { toUtf8 } from "../../src/base/bytes.ts";
 import type { Stat } from "../../src/core/archive/entry.ts";
@@ -27,16 +28,26 @@ export class CraftedArchive implements Disposable {
   readonly #table = new FolderTable();
   #mtime = FIRST_MTIME;
 
-  constructor(temp: TempFolder) {
-    this.archive = createArchive(temp.folder("owner"), new TestWorld(temp, { home: "owner-home" }));
+  /** @param options.history Keep the bytes in `content.data`, so that they can be served. */
+  constructor(temp: TempFolder, options: { history?: boolean } = {}) {
+    const world = new TestWorld(temp, { home: "owner-home" });
+    this.archive = createArchive(temp.folder("owner"), world, options);
   }
 
   get content(): FeedStore {
     return this.archive.content!;
   }
 
-  /** Put a file with these bytes; `changes` says what its entry tells instead. Gives its Stat. */
-  put(path: string, bytes: Uint8Array | string, changes: Partial<Stat> = {}): Stat {
+  /**
+   * Put a file with these bytes; `changes` says what its entry tells instead, `alter` may change the
+   * entry's own bytes. Gives its Stat.
+   */
+  put(
+    path: string,
+    bytes: Uint8Array | string,
+    changes: Partial<Stat> = {},
+    alter = (entry: Uint8Array) => entry,
+  ): Stat {
     const value = typeof bytes === "string" ? toUtf8(bytes) : bytes;
     const { length: offset, byteLength: byteOffset } = this.content;
     const added: Uint8Array[] = [];
@@ -44,9 +55,12 @@ export class CraftedArchive implements Disposable {
       added.push(value.subarray(at, at + BLOCK_BYTES));
     }
     this.blocks.push(...added);
-    this.content.appendLeaves(
-      added.map((block) => ({ hash: leafHash(block), size: block.length })),
-    );
+    if (this.archive.keepsHistory) this.content.append(added);
+    else {
+      this.content.appendLeaves(
+        added.map((block) => ({ hash: leafHash(block), size: block.length })),
+      );
+    }
     this.content.commit();
     this.#mtime += 1000;
     const stat: Stat = {
@@ -54,7 +68,7 @@ export class CraftedArchive implements Disposable {
       ...{ offset, byteOffset, mtime: this.#mtime, ctime: this.#mtime },
       ...changes,
     };
-    this.#append(this.#table.put(path, stat, this.archive.metadata.length));
+    this.#append(alter(this.#table.put(path, stat, this.archive.metadata.length)));
     return stat;
   }
 
@@ -84,6 +98,10 @@ export class CraftedCopy {
   readonly world: TestWorld;
   /** The messages of all warnings so far. */
   readonly warnings: string[] = [];
+  /** The other events. */
+  readonly events: TroveEvent[] = [];
+  /** How the copy is brought up to date. */
+  choices: DownloadChoices = {};
 
   constructor(temp: TempFolder, owner: CraftedArchive) {
     this.owner = owner;
@@ -112,9 +130,11 @@ export class CraftedCopy {
 
   plan(archive: Archive, signal?: AbortSignal): Promise<CheckoutPlan> {
     return planCheckout(archive, {
+      ...this.choices,
       signal,
       emit: (event) => {
         if (event.event === "warning") this.warnings.push(event.message);
+        else this.events.push(event);
       },
     });
   }

@@ -56,31 +56,40 @@ export async function assertFails(
 
 /** A folder without room: where mounting is allowed a file system, else a limit on file sizes. */
 export class SmallDisk implements Disposable {
-  /** To put in front of the program that is to meet the limit. */
-  readonly wrapper: readonly string[];
   readonly #mounted: string | undefined;
+  #bytes: number;
 
   constructor(folder: string, bytes: number) {
-    const mount = new Deno.Command("mount", {
-      args: ["-t", "tmpfs", "-o", `size=${bytes}`, "tmpfs", folder],
-      stdout: "null",
-      stderr: "null",
-    });
-    if (mount.outputSync().success) {
-      this.#mounted = folder;
-      this.wrapper = [];
-    } else {
-      const blocks = Math.ceil(bytes / 1024);
-      // Ignored, the signal that comes at the limit turns into an error of the write.
-      this.wrapper = ["bash", "-c", `trap "" XFSZ; ulimit -f ${blocks}; exec "$@"`, "bash"];
+    this.#bytes = bytes;
+    if (run("mount", "-t", "tmpfs", "-o", `size=${bytes}`, "tmpfs", folder)) this.#mounted = folder;
+  }
+
+  /** To put in front of the program that is to meet the limit. */
+  get wrapper(): readonly string[] {
+    if (this.#mounted !== undefined) return [];
+    const blocks = Math.ceil(this.#bytes / 1024);
+    // Ignored, the signal that comes at the limit turns into an error of the write.
+    return ["bash", "-c", `trap "" XFSZ; ulimit -f ${blocks}; exec "$@"`, "bash"];
+  }
+
+  /** Room is found: from now on there are so many bytes. */
+  grow(bytes: number): void {
+    this.#bytes = bytes;
+    if (this.#mounted === undefined) return;
+    if (!run("mount", "-o", `remount,size=${bytes}`, this.#mounted)) {
+      throw new Error(`Cannot enlarge "${this.#mounted}"`);
     }
   }
 
   [Symbol.dispose](): void {
     if (this.#mounted === undefined) return;
-    const { success } = new Deno.Command("umount", { args: [this.#mounted] }).outputSync();
-    if (!success) throw new Error(`Cannot unmount "${this.#mounted}"`);
+    if (!run("umount", this.#mounted)) throw new Error(`Cannot unmount "${this.#mounted}"`);
   }
+}
+
+function run(program: string, ...args: readonly string[]): boolean {
+  const command = new Deno.Command(program, { args: [...args], stdout: "null", stderr: "null" });
+  return command.outputSync().success;
 }
 
 /** Leave `bytes` bytes of room in `folder`, until the end of the block. */

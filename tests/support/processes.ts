@@ -228,6 +228,11 @@ function parseLine(line: string): JsonLine {
 /** Where Deno keeps its cache. Resolved before HOME is moved, or children would fill a new one. */
 let denoDir: Promise<string> | undefined;
 
+/** The folder of Deno's cache. */
+export function denoDirectory(): Promise<string> {
+  return denoDir ??= findDenoDir();
+}
+
 async function findDenoDir(): Promise<string> {
   const command = new Deno.Command(Deno.execPath(), { args: ["info", "--json"], cwd: ROOT });
   const { stdout } = await command.output();
@@ -243,12 +248,11 @@ export async function startProgram(
   command: readonly string[],
   { home, cwd, env, wrapper = [], stdin }: ProcessOptions & { stdin: "piped" | "null" },
 ): Promise<Process> {
-  denoDir ??= findDenoDir();
   const [program, ...args] = [...wrapper, ...command];
   const options: Deno.CommandOptions = {
     args,
     cwd,
-    env: { DENO_DIR: await denoDir, NO_COLOR: "1", ...env, HOME: home },
+    env: { DENO_DIR: await denoDirectory(), NO_COLOR: "1", ...env, HOME: home },
     stdin,
     stdout: "piped",
     stderr: "piped",
@@ -263,12 +267,17 @@ function troveFlags(): string[] {
   return task.split(/\s+/).filter((word) => word.startsWith("-"));
 }
 
+/** What to put in front of trove's arguments to run it as its task does. */
+export function troveCommand(main = "main.ts"): string[] {
+  return [Deno.execPath(), "run", ...troveFlags(), `${ROOT}${main}`];
+}
+
 /** Start trove, or another program around its main function, with these arguments. */
 export function trove(
   args: readonly string[],
-  { main = "main.ts", ...options }: ProcessOptions & { main?: string },
+  { main, ...options }: ProcessOptions & { main?: string },
 ): Promise<Process> {
-  const command = [Deno.execPath(), "run", ...troveFlags(), `${ROOT}${main}`, ...args];
+  const command = [...troveCommand(main), ...args];
   return startProgram(`trove ${args.join(" ")}`, command, { ...options, stdin: "null" });
 }
 

@@ -82,10 +82,17 @@ export class TestInput implements Input {
   bytes: Uint8Array = new Uint8Array(0);
   /** What is typed at a hidden prompt. */
   typed: string | undefined;
+  /** What is typed at prompts that show it, one after the other. */
+  answers: string[] = [];
   readonly prompts: string[] = [];
 
   readAll(): Promise<Uint8Array> {
     return Promise.resolve(this.bytes);
+  }
+
+  readLine(prompt: string): Promise<string | undefined> {
+    this.prompts.push(prompt);
+    return Promise.resolve(this.answers.shift());
   }
 
   readHidden(prompt: string): Promise<string | undefined> {

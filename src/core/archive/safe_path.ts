@@ -85,7 +85,8 @@ function faultOf(name: string): string | undefined {
   return undefined;
 }
 
-function faultOnWindows(name: string): string | undefined {
+/** What is wrong with a name on Windows, besides. Read as `faultOf`. */
+export function faultOnWindows(name: string): string | undefined {
   if (WINDOWS_RESERVED.test(name)) return "has a character in it that is reserved on Windows";
   if (WINDOWS_DEVICE.test(name)) return `has the device name "${name}" in it`;
   if (/[. ]$/.test(name)) return "has a name in it that ends in a dot or a space";

@@ -6,6 +6,7 @@ import { download } from "./downloads.ts";
 import type { FeedState } from "./feed_state.ts";
 import { IDLE_MS, MAX_ACCEPTED, MAX_HALF_OPEN, MAX_UNKNOWN_CHANNELS } from "./limits.ts";
 import { FeedLink, type PeerState } from "./peer_state.ts";
+import { probe } from "./probe.ts";
 import type { SyncState } from "./state.ts";
 
 /**
@@ -113,6 +114,7 @@ export function onHandshake(state: SyncState, peer: PeerState, message: Handshak
 function begin(state: SyncState, peer: PeerState, link: FeedLink): void {
   if (peer.phase !== "open") return;
   download(state, peer, link);
+  probe(state, peer, link);
 }
 
 export function onInfo(state: SyncState, peer: PeerState, link: FeedLink, info: Info): void {
@@ -139,6 +141,8 @@ export function farewell(state: SyncState, peer: PeerState, uploading: boolean):
   if (peer.phase === "open") {
     for (const link of peer.links.values()) {
       if (!link.open || link.saidFinished) continue;
+      // Who came to compare never meant to download: there is nothing to be done with.
+      if (state.feeds.get(link.feed)!.against !== undefined) continue;
       link.saidFinished = true;
       state.send(peer, link, { type: "info", uploading, downloading: false });
     }

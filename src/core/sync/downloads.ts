@@ -32,7 +32,12 @@ export function downloadFromAll(state: SyncState, feed: FeedState): void {
   for (const { peer, link } of state.linksOf(feed)) download(state, peer, link);
 }
 
-function askWhatItHas(state: SyncState, peer: PeerState, link: FeedLink, feed: FeedState): void {
+export function askWhatItHas(
+  state: SyncState,
+  peer: PeerState,
+  link: FeedLink,
+  feed: FeedState,
+): void {
   // What others claim says nothing about this peer: a liar must not make us ask it without end.
   const end = feed.wantedEnd(Math.max(feed.reader.length, link.remoteLength));
   // The first region is always asked for: its answer also tells the length.
@@ -57,17 +62,20 @@ function askForBlocks(state: SyncState, peer: PeerState, link: FeedLink, feed: F
 
 function request(state: SyncState, peer: PeerState, link: FeedLink, block: number): void {
   const { reader, reserved } = state.feeds.get(link.feed)!;
-  if (!link.saidHave) {
-    // hypercore before 6.10.3 crashes on a Request that no Have came before; this claims nothing.
-    link.saidHave = true;
-    const bitfield = EMPTY_BYTES;
-    state.send(peer, link, { type: "have", start: 0, length: WANT_BLOCKS, bitfield, ack: false });
-  }
+  claimNothing(state, peer, link);
   reserved.set(block, peer.id);
   link.expect(block, state.now);
   if (block >= reader.length) link.doubtedSince ??= state.now;
   const nodes = requestDigest(reader, block);
   state.send(peer, link, { type: "request", index: block, bytes: 0, hash: false, nodes });
+}
+
+/** hypercore before 6.10.3 crashes on a Request that no Have came before: send an empty one. */
+export function claimNothing(state: SyncState, peer: PeerState, link: FeedLink): void {
+  if (link.saidHave) return;
+  link.saidHave = true;
+  const bitfield = EMPTY_BYTES;
+  state.send(peer, link, { type: "have", start: 0, length: WANT_BLOCKS, bitfield, ack: false });
 }
 
 /**
@@ -191,7 +199,7 @@ export function onData(state: SyncState, peer: PeerState, link: FeedLink, data: 
 }
 
 /** The owner signed two histories. What we hold stays; the feed takes no further part. */
-function onFork(state: SyncState, feed: FeedState, error: ForkError): void {
+export function onFork(state: SyncState, feed: FeedState, error: ForkError): void {
   feed.forked = true;
   for (const { link } of state.linksOf(feed)) link.inFlight.clear();
   feed.reserved.clear();

@@ -8,6 +8,7 @@ import type { TroveError } from "../../base/errors.ts";
 import type { Range } from "../../base/ranges.ts";
 import type { BlockRequest, FeedReader, VerifiedBlock } from "../feed/reader.ts";
 import type { Message } from "../wire/messages.ts";
+import type { Comparison } from "./probe.ts";
 
 /** One live connection. Numbers are never used twice. */
 export type PeerId = number;
@@ -28,6 +29,8 @@ export type Input =
   | { kind: "want"; feed: FeedId; ranges: readonly Range[] }
   /** Fetch every block of a feed up to the longest length any peer tells. */
   | { kind: "follow"; feed: FeedId }
+  /** Compare what each peer holds of a feed with `against`; fetch nothing. `probed` follows. */
+  | { kind: "probe"; feed: FeedId; against: FeedReader }
   /** A peer for the archive of feed `primary` may be reached there. */
   | { kind: "found"; address: PeerAddress; primary: FeedId }
   /** A dial failed. */
@@ -90,6 +93,8 @@ export type Report =
   | { kind: "complete"; feed: FeedId }
   /** A block that should be here cannot be read, or does not match the tree. */
   | { kind: "damaged"; feed: FeedId; block: number }
+  /** What a peer holds of a feed that is compared. Once per link. */
+  | { kind: "probed"; peer: PeerId; address: PeerAddress; feed: FeedId; found: Comparison }
   /** Two signed histories: the feed takes no further part. */
   | { kind: "forked"; feed: FeedId; error: TroveError }
   /** No peer is linked, and no address is left to try. */

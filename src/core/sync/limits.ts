@@ -45,6 +45,9 @@ export const MAX_BITFIELD_BYTES = 1024 * 1024;
 /** Whoever claims blocks beyond the signed length must prove one within this time of being asked. */
 export const CLAIM_MS = 30_000;
 
+/** Proofs that a peer may announce and then not have, before it is not compared with any more. */
+export const MAX_PROBE_REFUSALS = 4;
+
 /** Feeds a peer may name that we do not have. */
 export const MAX_UNKNOWN_CHANNELS = 16;
 

@@ -5,6 +5,7 @@ import type { BlockRequest } from "../feed/reader.ts";
 import { EarlyMessages } from "./early_messages.ts";
 import type { FeedId, PeerAddress, PeerId, QuietEnd } from "./inputs.ts";
 import { MAX_REMOTE_PAGES } from "./limits.ts";
+import type { LinkProbe } from "./probe.ts";
 
 /** One feed on one link. */
 export class FeedLink {
@@ -40,6 +41,8 @@ export class FeedLink {
   remoteDownloads = true;
   /** We told the remote that we do not download any more. */
   saidFinished = false;
+  /** Once the remote's history is being compared with ours. */
+  probe?: LinkProbe;
 
   constructor(feed: FeedId, channel: number) {
     this.feed = feed;

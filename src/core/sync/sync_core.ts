@@ -15,8 +15,10 @@ import {
 } from "./downloads.ts";
 import type { FeedMessage } from "./early_messages.ts";
 import { FeedState } from "./feed_state.ts";
-import type { Effect, Input } from "./inputs.ts";
+import type { Effect, FeedId, Input } from "./inputs.ts";
+import { isObtainable } from "./obtainable.ts";
 import { type FeedLink, PeerState } from "./peer_state.ts";
+import { onProof, probe } from "./probe.ts";
 import { type SyncOptions, SyncState } from "./state.ts";
 import { onCancel, onLoaded, onRequest, onWant, serve } from "./uploads.ts";
 
@@ -40,6 +42,12 @@ export class SyncCore {
     let open = 0;
     for (const peer of this.#state.peers.values()) if (peer.phase === "open") open++;
     return open;
+  }
+
+  /** See `isObtainable`. */
+  obtainable(feed: FeedId): boolean {
+    const state = this.#state.feeds.get(feed);
+    return state !== undefined && isObtainable(this.#state, state);
   }
 
   /**
@@ -76,6 +84,12 @@ export class SyncCore {
         else feed.want(input.ranges);
         downloadFromAll(state, feed);
         return checkComplete(state, feed);
+      }
+      case "probe": {
+        const feed = state.feeds.get(input.feed)!;
+        feed.against = input.against;
+        for (const { peer, link } of state.linksOf(feed)) probe(state, peer, link);
+        return;
       }
       case "found":
         state.addresses.add(input.address, input.primary, state.now);
@@ -193,9 +207,11 @@ export class SyncCore {
       case "info":
         return onInfo(state, peer, link, message);
       case "have":
-        return onHave(state, peer, link, message);
+        onHave(state, peer, link, message);
+        return probe(state, peer, link);
       case "unhave":
-        return onUnhave(state, peer, link, message);
+        onUnhave(state, peer, link, message);
+        return probe(state, peer, link);
       case "want":
         return onWant(state, peer, link, message);
       case "unwant":
@@ -205,6 +221,7 @@ export class SyncCore {
       case "cancel":
         return onCancel(peer, link, message);
       case "data":
+        if (onProof(state, peer, link, message)) return;
         return onData(state, peer, link, message);
       default:
         return unreachable(message);

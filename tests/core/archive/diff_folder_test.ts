@@ -11,19 +11,27 @@ import { runItems } from "../../../src/core/archive/steps.ts";
 import { walkFiles } from "../../../src/core/archive/walk.ts";
 import { type Operation, operations, statOf, writeHistory } from "./histories.ts";
 
-const file = (name: string, size = 1, mtime = 100): LocalItem => ({
+const file = (name: string, size = 1, mtime = 100, mode = 0o100644): LocalItem => ({
   name,
   kind: "file",
   size,
   mtime,
+  mode,
 });
-const folder = (name: string): LocalItem => ({ name, kind: "directory", size: 0, mtime: 100 });
-const other = (name: string): LocalItem => ({ name, kind: "other", size: 0, mtime: 100 });
-const stored = (name: string, size = 1, mtime = 100): ArchivedItem => ({
+const folder = (name: string): LocalItem => ({
+  ...{ name, kind: "directory", size: 0, mtime: 100, mode: 0o040755 },
+});
+const other = (name: string): LocalItem => ({ name, kind: "other", size: 0, mtime: 100, mode: 0 });
+const stored = (name: string, size = 1, mtime = 100, mode = 0o100644): ArchivedItem => ({
   name,
-  stat: { mode: 0o100644, size, mtime },
+  stat: { mode, size, mtime },
   folder: false,
 });
+/** The same file on both sides, with these permission bits on disk and in the archive. */
+const modes = (onDisk: number, inArchive: number): [LocalItem[], ArchivedItem[]] => [
+  [file("a", 5, 1, 0o100000 | onDisk)],
+  [stored("a", 5, 2, 0o100000 | inArchive)],
+];
 const made = (name: string): ArchivedItem => ({
   name,
   stat: { mode: 0o040755, size: 0, mtime: 100 },
@@ -42,8 +50,22 @@ const ROWS: readonly [string, LocalItem[], ArchivedItem[], string[]][] = [
   ],
   ["an unchanged file", [file("a", 5, 99)], [stored("a", 5, 99)], ["same a"]],
   ["a file older than its import", [file("a", 5, 98)], [stored("a", 5, 99)], ["same a"]],
-  ["a touched file", [file("a", 5, 100)], [stored("a", 5, 99)], ["put a"]],
-  ["a file touched within a millisecond", [file("a", 5, 99.5)], [stored("a", 5, 99)], ["put a"]],
+  ["a touched file", [file("a", 5, 100)], [stored("a", 5, 99)], ["compare a"]],
+  ["a file touched within a millisecond", [file("a", 5, 99.5)], [stored("a", 5, 99)], [
+    "compare a",
+  ]],
+  [
+    "a file of the time with which it was imported, whatever that was",
+    [file("a", 5, 500)],
+    [{ ...stored("a", 5, 99), fileTime: 500 }],
+    ["same a"],
+  ],
+  [
+    "a file of another time than that, an older one",
+    [file("a", 5, 10)],
+    [{ ...stored("a", 5, 99), fileTime: 11 }],
+    ["compare a"],
+  ],
   ["a file of another size", [file("a", 4, 1)], [stored("a", 5, 99)], ["put a"]],
   [
     "deletions first, in descending order",
@@ -68,14 +90,25 @@ const ROWS: readonly [string, LocalItem[], ArchivedItem[], string[]][] = [
   ],
   ["a folder made on purpose", [folder("a")], [below(made("a"))], ["enter a"]],
   ["a file in place of such a folder", [file("a", 0, 1)], [made("a")], ["put a"]],
+  ["a file that can be run from now on", ...modes(0o755, 0o644), ["put a"]],
+  ["a file for fewer eyes", ...modes(0o600, 0o644), ["put a"]],
+  ["the permissions that it had", ...modes(0o640, 0o640), ["same a"]],
+  ["an entry without permissions", ...modes(0o644, 0), ["same a"]],
+  ["an entry made on Windows", ...modes(0o644, 0o666), ["same a"]],
+  ["an entry made on Windows, of a file not to be written", ...modes(0o644, 0o444), ["same a"]],
   ["a pipe, or a link to nothing", [other("p"), other("q")], [stored("q")], []],
 ];
 for (const [what, local, archived, expected] of ROWS) {
   Deno.test(`planDirectory() with ${what}`, () => {
-    const steps = planDirectory(local, archived);
+    const steps = planDirectory(local, archived, { hasModes: true });
     assert.deepEqual(steps.map(({ kind, name }) => `${kind} ${name}`), expected);
   });
 }
+
+Deno.test("planDirectory() does not compare permissions where a disk has none", () => {
+  const steps = planDirectory(...modes(0o666, 0o755), { hasModes: false });
+  assert.deepEqual(steps, [{ kind: "same", name: "a" }]);
+});
 
 /** A tree on disk: a file's size, or a folder. */
 interface Disk {
@@ -90,21 +123,18 @@ function importTree(disk: Disk, table: FolderTable, blocks: Uint8Array[]): numbe
   const remove = (path: string) => blocks.push(table.delete(path, blocks.length));
   const enter = (folder: Disk, base: string) => {
     const local = Object.entries(folder).map(([name, value]): LocalItem =>
-      typeof value === "number" ? { name, kind: "file", size: value, mtime: 0 } : {
-        name,
-        kind: "directory",
-        size: 0,
-        mtime: 0,
-      }
+      typeof value === "number"
+        ? { name, kind: "file", size: value, mtime: 0, mode: 0o100644 }
+        : { name, kind: "directory", size: 0, mtime: 0, mode: 0o040755 }
     );
     const archived = table.list(base === "" ? "/" : base).map(({ name, file, folder }) => ({
       name,
       stat: file === undefined ? undefined : decodeEntry(blocks[file], file).stat,
       folder,
     }));
-    for (const { kind, name } of planDirectory(local, archived)) {
+    for (const { kind, name } of planDirectory(local, archived, { hasModes: true })) {
       const path = `${base}/${name}`;
-      if (kind === "put") put(path, folder[name] as number);
+      if (kind === "put" || kind === "compare") put(path, folder[name] as number);
       else if (kind === "enter") enter(folder[name] as Disk, path);
       else if (kind === "delete") remove(path);
       else if (kind === "delete-below") table.filesBelow(path).forEach(remove);

@@ -138,7 +138,7 @@ Deno.test("what comes between Feed and Handshake is taken up after the Handshake
   driver.say(PEER, WANT);
   driver.news();
   driver.say(PEER, { type: "handshake", live: true, extensions: [], ack: false });
-  assert.deepEqual(typesTo(driver, PEER), [[0, "have"], [0, "have"]]);
+  assert.deepEqual(typesTo(driver, PEER), [[0, "want"], [0, "have"], [0, "have"]]);
 });
 
 Deno.test("messages for a feed that is not open are kept up to a number and a size", () => {

@@ -40,7 +40,8 @@ Deno.test("one sharer serves several cloners, each block to each of them once", 
     assert.equal(cloner.sentOf("request"), 100);
   }
   assert.equal(sharer.count("uploaded"), 500);
-  assert.equal(sharer.sentOf("want"), 0, "an owner asks for nothing");
+  assert.equal(sharer.sentOf("want"), 5, "an owner asks what others have");
+  assert.equal(sharer.sentOf("request"), 0, "and for nothing of it");
 });
 
 Deno.test("one cloner fetches each block once, and something from each of its peers", () => {

@@ -1,0 +1,348 @@
+/**
+ * Decides what to fetch of an archive: metadata first, then, as the verified metadata tells, the
+ * content of the newest version, or of every version where all are kept.
+ */
+import {
+  ForkError,
+  IncompleteError,
+  InterruptedError,
+  NoPeersError,
+  ProofError,
+  TroveError,
+} from "../base/errors.ts";
+import { formatSeconds } from "../base/format.ts";
+import type { Range } from "../base/ranges.ts";
+import type { StopSignal, World } from "../base/world.ts";
+import type { Report } from "../core/sync/inputs.ts";
+import type { Receiver } from "../csp/channel.ts";
+import type { ListenOptions } from "../io/net.ts";
+import { finishCheckout, planCheckout, refusedError } from "./checkout.ts";
+import { writeWorkingFiles } from "./checkout_history.ts";
+import type { CheckoutPlan, DownloadChoices } from "./checkout_plan.ts";
+import { type Emit, PROGRESS_MS, type TroveEvent } from "./events.ts";
+import type { Archive } from "./open_archive.ts";
+import { tellPeerNews } from "./peer_news.ts";
+import { RateMeter } from "./rates.ts";
+import type { Director, Synchronizer } from "./synchronizer.ts";
+
+/** The feeds of the one archive that a command works on. */
+export const METADATA = 0;
+export const CONTENT = 1;
+
+/** Connected, but nothing new for so long: the peers do not have what is missing. */
+const STALL_MS = 60_000;
+
+/** Peers may still be saying what they have of the content: nothing new for so long, they are not. */
+const QUIET_MS = 1500;
+
+export interface DownloadOptions extends DownloadChoices {
+  readonly world: World;
+  readonly dir: string;
+  /** Addresses of peers, `host:port`. */
+  readonly peers: readonly string[];
+  /** Serve others meanwhile. */
+  readonly listen?: ListenOptions;
+  /** Keep the content of every version; a folder that does is known again without it. */
+  readonly history?: boolean;
+  /** Give up after so many milliseconds. */
+  readonly timeoutMs?: number;
+  readonly signals: Receiver<StopSignal>;
+  readonly emit: Emit;
+}
+
+export class CloneJob implements Director {
+  readonly #archive: Archive;
+  readonly #options: DownloadOptions;
+  readonly #startedAt: number;
+  readonly #down = new RateMeter();
+  readonly #up = new RateMeter();
+  /** Set once the metadata is complete. */
+  #plan: CheckoutPlan | undefined;
+  /** A plan in the making, for a version newer than that of `#plan` if there is one. */
+  #planning: Promise<void> | undefined;
+  readonly #ended = new AbortController();
+  #downloadedBytes = 0;
+  #metAnyone = false;
+  /** The worst that a peer did: why we are alone, if we end up so. */
+  #lastFault: TroveError | undefined;
+  #lastFailure: string | undefined;
+  #progressAt: number;
+  #newsAt: number;
+  #done = false;
+  /** Every block of the content that anybody told of is here. */
+  #allContent = false;
+  /** Warnings of plans so far: a newer plan finds most of the same. */
+  readonly #warned = new Set<string>();
+
+  constructor(archive: Archive, options: DownloadOptions) {
+    this.#archive = archive;
+    this.#options = options;
+    this.#startedAt = options.world.clock.monotonic();
+    this.#progressAt = this.#startedAt;
+    this.#newsAt = this.#startedAt;
+  }
+
+  /** Whether anything of the folder may have been changed. */
+  get touched(): boolean {
+    return this.#plan !== undefined && !this.#options.dryRun;
+  }
+
+  onReport(report: Report, sync: Synchronizer): void {
+    tellPeerNews(report, this.#options.emit);
+    switch (report.kind) {
+      case "peer-opened":
+        this.#metAnyone = true;
+        this.#newsAt = this.#now();
+        return;
+      case "peer-closed":
+        return this.#noteFault(report.reason instanceof TroveError ? report.reason : undefined);
+      case "peer-failed":
+        this.#lastFailure = `${report.address}: ${report.reason}`;
+        return this.#noteFault(report.error);
+      case "downloaded":
+        this.#newsAt = this.#now();
+        this.#downloadedBytes += report.bytes;
+        this.#down.add(report.bytes, this.#newsAt);
+        if (report.feed === CONTENT) this.#allContent = false;
+        return this.#tellProgress(sync);
+      case "uploaded":
+        return this.#up.add(report.bytes, this.#now());
+      case "complete":
+        if (report.feed === METADATA) return this.#onMetadata(sync);
+        this.#allContent = true;
+        // A plan in the making asks for what it lacks, and so this is heard again.
+        if (this.#plan !== undefined && this.#planning === undefined) this.#onContent(sync);
+        return;
+      case "forked":
+        return sync.stop(report.error);
+      case "alone":
+        return this.#isEnough() ? this.#onContent(sync) : sync.stop(this.#whyAlone());
+    }
+  }
+
+  onTick(sync: Synchronizer): void {
+    if (this.#done) return;
+    this.#tellProgress(sync);
+    const { timeoutMs } = this.#options;
+    const now = this.#now();
+    const isQuiet = now - this.#newsAt >= QUIET_MS && !sync.obtainable(CONTENT);
+    if (this.#isEnough() && (isQuiet || this.#stalled(now))) return this.#onContent(sync);
+    if (timeoutMs !== undefined && now - this.#startedAt >= timeoutMs) {
+      sync.stop(this.#whyLate(timeoutMs));
+    } else if (timeoutMs === undefined && sync.openPeers > 0 && this.#stalled(now)) {
+      sync.stop(
+        new IncompleteError(
+          `Cannot complete the archive: no peer sent anything for ${
+            formatSeconds(STALL_MS / 1000)
+          }`,
+          { hint: "run the same command again when a peer has what is missing" },
+        ),
+      );
+    }
+  }
+
+  /**
+   * Where every version is kept: whether the newest one is here. Then it is over as soon as nobody
+   * has more; blocks of older versions that nobody has are no failure.
+   */
+  #isEnough(): boolean {
+    const { content, contentFiles } = this.#archive;
+    if (this.#plan === undefined || this.#planning !== undefined || contentFiles !== undefined) {
+      return false;
+    }
+    return this.#plan.ranges.every(({ start, end }) => content!.nextMissing(start, end) === -1);
+  }
+
+  #stalled(now: number): boolean {
+    return this.#planning === undefined && now - this.#newsAt >= STALL_MS;
+  }
+
+  /** The loop has ended, however: nothing may be under way in the folder from here on. */
+  async end(): Promise<void> {
+    this.#ended.abort();
+    await this.#planning;
+  }
+
+  /** After the loop: what is left to be done without peers. */
+  async finish(): Promise<void> {
+    const archive = this.#archive;
+    const plan = this.#plan!;
+    const { emit, signals, dryRun } = this.#options;
+    if (dryRun) return;
+    if (archive.contentFiles === undefined) {
+      await untilStopped(signals, (signal) => writeWorkingFiles(archive, plan, signal));
+    }
+    finishCheckout(archive, plan);
+    const { content } = archive;
+    const missing = content!.length - content!.countHeld(0, content!.length);
+    emit({
+      event: "synced",
+      version: plan.version,
+      files: plan.files.length + plan.emptyFiles.length,
+      bytes: plan.bytes,
+      downloadedBytes: this.#downloadedBytes,
+      seconds: Math.round(this.#now() - this.#startedAt) / 1000,
+      kept: plan.kept || undefined,
+      missingBlocks: (archive.contentFiles === undefined && missing) || undefined,
+    });
+    if (plan.refused > 0) throw refusedError(plan.refused);
+  }
+
+  /** Every entry that any peer told of is here and verified. */
+  #onMetadata(sync: Synchronizer): void {
+    const { metadata, version } = this.#archive;
+    // A peer that has nothing yet is no reason to be done.
+    if (metadata.length === 0 || this.#planning !== undefined || this.#done) return;
+    if (this.#plan?.version === version) return;
+    this.#planning = this.#prepare(sync).catch((error) => {
+      if (!this.#ended.signal.aborted) sync.stop(error);
+    });
+  }
+
+  async #prepare(sync: Synchronizer): Promise<void> {
+    const { signal } = this.#ended;
+    const archive = this.#archive;
+    const joined = archive.content !== undefined;
+    const content = archive.openContent();
+    const { dryRun } = this.#options;
+    const keepsHistory = archive.contentFiles === undefined;
+    if (!joined) sync.join(CONTENT, content, METADATA);
+    // While the plan is made nobody can say where in the folder a block belongs.
+    if (!keepsHistory || dryRun) sync.input({ kind: "want", feed: CONTENT, ranges: [] });
+    else sync.input({ kind: "follow", feed: CONTENT });
+    const emit: Emit = (event) => this.#warnOnce(event);
+    let plan: CheckoutPlan;
+    do {
+      plan = await planCheckout(archive, { ...this.#options, emit, signal });
+      // Newer entries may have come meanwhile, and nobody tells of them twice.
+    } while (plan.version !== archive.version && this.#holdsMetadata());
+    if (signal.aborted) return;
+    this.#plan = plan;
+    this.#planning = undefined;
+    this.#newsAt = this.#now();
+    if (dryRun) return this.#onContent(sync);
+    if (keepsHistory) {
+      if (this.#allContent && this.#isEnough()) this.#onContent(sync);
+      return;
+    }
+    if (plan.wanted.length === 0) return this.#onContent(sync);
+    // Told of completion at once if everything is here already.
+    sync.input({ kind: "want", feed: CONTENT, ranges: plan.wanted });
+  }
+
+  #warnOnce(event: TroveEvent): void {
+    if (event.event === "warning") {
+      if (this.#warned.has(event.message)) return;
+      this.#warned.add(event.message);
+    }
+    this.#options.emit(event);
+  }
+
+  #holdsMetadata(): boolean {
+    const { metadata } = this.#archive;
+    return metadata.nextMissing(0, metadata.length) === -1;
+  }
+
+  #onContent(sync: Synchronizer): void {
+    if (this.#done) return;
+    this.#done = true;
+    this.#tellProgress(sync, { now: true });
+    sync.stop();
+  }
+
+  #noteFault(error: TroveError | undefined): void {
+    if (
+      error instanceof ProofError || error instanceof ForkError || this.#lastFault === undefined
+    ) {
+      this.#lastFault = error ?? this.#lastFault;
+    }
+  }
+
+  #whyAlone(): TroveError {
+    const fault = this.#lastFault;
+    if (fault instanceof ProofError) return fault;
+    if (!this.#metAnyone) return this.#nobody("no address is left to try");
+    return new IncompleteError("Cannot complete the archive: every peer is gone", {
+      cause: fault,
+      hint: "run the same command again to go on from here",
+    });
+  }
+
+  #whyLate(timeoutMs: number): TroveError {
+    if (!this.#metAnyone) return this.#nobody(`tried for ${formatSeconds(timeoutMs / 1000)}`);
+    return new IncompleteError(
+      `Cannot complete the archive within ${formatSeconds(timeoutMs / 1000)}`,
+      { hint: "run the same command again to go on from here" },
+    );
+  }
+
+  #nobody(what: string): TroveError {
+    const last = this.#lastFailure === undefined ? what : this.#lastFailure;
+    return new NoPeersError(`Cannot reach a peer that has this archive: ${last}`, {
+      hint: "check the link and the address, and that the other side is sharing",
+    });
+  }
+
+  #tellProgress(sync: Synchronizer, options: { now?: boolean } = {}): void {
+    const now = this.#now();
+    if (!options.now && now - this.#progressAt < PROGRESS_MS) return;
+    this.#progressAt = now;
+    const { metadata, content } = this.#archive;
+    let blocks = metadata.countHeld(0, metadata.length);
+    let blocksTotal = metadata.length;
+    for (const { start, end } of this.#ranges()) {
+      blocks += content!.countHeld(start, end);
+      blocksTotal += end - start;
+    }
+    const bytesTotal = this.#plan === undefined
+      ? metadata.byteLength
+      : this.#archive.contentFiles === undefined
+      ? content!.byteLength
+      : this.#plan.bytes;
+    this.#options.emit({
+      event: "progress",
+      blocks,
+      blocksTotal,
+      bytes: this.#heldBytes(blocks, blocksTotal, bytesTotal),
+      bytesTotal,
+      peers: sync.openPeers,
+      downRate: this.#down.rate(now),
+      upRate: this.#up.rate(now),
+    });
+  }
+
+  /** The content blocks that are being fetched or here. */
+  #ranges(): readonly Range[] {
+    if (this.#plan === undefined) return [];
+    if (this.#archive.contentFiles !== undefined) return this.#plan.ranges;
+    return [{ start: 0, end: this.#archive.content!.length }];
+  }
+
+  /** Blocks are nearly all of one size; the exact sum would need a look at each. */
+  #heldBytes(blocks: number, blocksTotal: number, bytesTotal: number): number {
+    if (blocks === blocksTotal) return bytesTotal;
+    return Math.floor(bytesTotal * (blocks / Math.max(1, blocksTotal)));
+  }
+
+  #now(): number {
+    return this.#options.world.clock.monotonic();
+  }
+}
+
+/** Do work that a signal ends. @throws {InterruptedError} If one comes meanwhile. */
+async function untilStopped(
+  signals: Receiver<StopSignal>,
+  work: (signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const stop = new AbortController();
+  const stopWaiting = signals.whenReady(() => {
+    const next = signals.tryReceive();
+    const signal = next === undefined || next.done ? "SIGINT" : next.value;
+    stop.abort(new InterruptedError("Stopped before the job was done", signal));
+  });
+  try {
+    await work(stop.signal);
+  } finally {
+    stopWaiting();
+  }
+}

@@ -1,0 +1,85 @@
+/** What an import tells while it runs and counts for the end, and its pauses for other work. */
+import { nextTurn } from "../io/pause.ts";
+import type { World } from "../base/world.ts";
+import { type Emit, PROGRESS_MS } from "./events.ts";
+
+/** What an import did. */
+export interface ImportSummary {
+  readonly put: number;
+  readonly deleted: number;
+  readonly same: number;
+  readonly skipped: number;
+  /** Bytes of the files that were put. */
+  readonly bytes: number;
+  readonly seconds: number;
+}
+
+/** Other work gets its turn after so long. */
+const TURN_MS = 50;
+
+export class ImportReport {
+  readonly counts = { put: 0, deleted: 0, same: 0, skipped: 0, bytes: 0 };
+  readonly #world: World;
+  readonly #emit: Emit;
+  readonly #signal: AbortSignal;
+  readonly #startedAt: number;
+  #turnAt: number;
+  #toldAt = 0;
+
+  constructor(options: { world: World; emit: Emit; signal: AbortSignal }) {
+    this.#world = options.world;
+    this.#emit = options.emit;
+    this.#signal = options.signal;
+    this.#startedAt = this.#turnAt = this.now();
+  }
+
+  /** Milliseconds of a clock that never goes back. */
+  now(): number {
+    return this.#world.clock.monotonic();
+  }
+
+  /** Milliseconds since 1970. */
+  wall(): number {
+    return this.#world.clock.wall();
+  }
+
+  get stopped(): boolean {
+    return this.#signal.aborted;
+  }
+
+  summary(): ImportSummary {
+    return { ...this.counts, seconds: (this.now() - this.#startedAt) / 1000 };
+  }
+
+  /** A name was left out, for this reason. Read as: the name ... */
+  skip(relative: string, reason: string): void {
+    this.counts.skipped++;
+    this.warn("skipped", `Skipped "${relative}": ${reason}`);
+  }
+
+  warn(code: string, message: string): void {
+    this.#emit({ event: "warning", code, message });
+  }
+
+  /** `bytes` of the file that is being read now come on top of what is counted. */
+  tell(path: string, bytes: number): void {
+    if (this.now() - this.#toldAt < PROGRESS_MS) return;
+    this.#toldAt = this.now();
+    const files = this.counts.put;
+    this.#emit({ event: "importing", files, bytes: this.counts.bytes + bytes, path });
+  }
+
+  /** Let other work in now and then. @throws The reason to stop, once there is one. */
+  async takeTurn(): Promise<void> {
+    if (this.now() - this.#turnAt >= TURN_MS) {
+      await nextTurn();
+      this.#turnAt = this.now();
+    }
+    this.checkStopped();
+  }
+
+  /** @throws The reason to stop, once there is one. */
+  checkStopped(): void {
+    this.#signal.throwIfAborted();
+  }
+}

@@ -1,0 +1,180 @@
+/**
+ * Before an owner appends: see that no peer holds a history that the append would contradict.
+ *
+ * A folder and its secret key that were copied to a second machine make two owners. Each append to
+ * one that does not know what the other signed splits the archive for ever, so when peers are named
+ * they are asked first. Metadata is compared alone: content is only ever reached through it.
+ *
+ * Source: spec of storage, section 14; of the dat directory, section 2.
+ */
+import { ForkError, StorageError, type TroveError } from "../base/errors.ts";
+import { count } from "../base/format.ts";
+import type { StopSignal, World } from "../base/world.ts";
+import type { PeerAddress, Report } from "../core/sync/inputs.ts";
+import { AHEAD_HINT, BlankFeed, type Comparison, FORKED_HINT } from "../core/sync/probe.ts";
+import type { Receiver } from "../csp/channel.ts";
+import { METADATA } from "./clone_archive.ts";
+import type { Emit } from "./events.ts";
+import { checkContentLength } from "./lost_history.ts";
+import type { Archive } from "./open_archive.ts";
+import { type Director, Synchronizer } from "./synchronizer.ts";
+
+/**
+ * How long a named peer may take to be reached. A peer that is not there must not keep an owner
+ * from working; most answer within a second.
+ */
+export const CONNECT_MS = 5000;
+
+/** How long all of it may take, once a peer is reached. The answer is two small messages. */
+export const COMPARE_MS = 15_000;
+
+export interface OwnershipOptions {
+  readonly world: World;
+  /** Whom to ask, `host:port`; without any there is nothing to do. */
+  readonly peers: readonly PeerAddress[];
+  readonly signals?: Receiver<StopSignal>;
+  readonly emit: Emit;
+}
+
+/**
+ * See that an archive of our own may be appended to: it has all of its content's length, and the
+ * peers hold nothing that contradicts it. Nothing is fetched from them, and nothing of the archive
+ * is told. Where none could be compared with there is a warning, and the owner goes on.
+ *
+ * @throws {ForkError} If a peer holds newer versions, or another history.
+ * @throws {StorageError} If parts of the archive here are lost or damaged.
+ * @throws {InterruptedError} If a signal came meanwhile.
+ */
+export async function checkOwnership(archive: Archive, options: OwnershipOptions): Promise<void> {
+  const { world, peers, signals, emit } = options;
+  checkContentLength(archive);
+  if (peers.length === 0) return;
+  const check = new OwnershipCheck(archive, options);
+  const sync = new Synchronizer({
+    world,
+    director: check,
+    live: false,
+    persistent: false,
+    signals,
+  });
+  const { metadata } = archive;
+  sync.join(METADATA, metadata, METADATA, new BlankFeed(metadata.publicKey));
+  sync.input({ kind: "probe", feed: METADATA, against: metadata });
+  for (const address of peers) sync.input({ kind: "found", address, primary: METADATA });
+  await sync.run();
+  if (check.compared > 0) return;
+  const message = `Could not compare this archive with ${check.reasons()}; if it was changed on ` +
+    "another machine as well, that goes unnoticed";
+  emit({ event: "warning", code: "not-compared", message });
+}
+
+class OwnershipCheck implements Director {
+  readonly #archive: Archive;
+  readonly #world: World;
+  readonly #startedAt: number;
+  /** Peers that are still awaited. */
+  readonly #awaited: Set<PeerAddress>;
+  readonly #reached = new Set<PeerAddress>();
+  /** Why the others could not be compared with, as far as is known. */
+  readonly #reasons = new Map<PeerAddress, string>();
+  /** How many peers were compared with. */
+  compared = 0;
+
+  constructor(archive: Archive, { world, peers }: OwnershipOptions) {
+    this.#archive = archive;
+    this.#world = world;
+    this.#startedAt = world.clock.monotonic();
+    this.#awaited = new Set(peers);
+    for (const peer of peers) this.#reasons.set(peer, "it does not answer");
+  }
+
+  /** Each peer, and why it could not be compared with. */
+  reasons(): string {
+    return [...this.#reasons].map(([peer, reason]) => `peer ${peer} (${reason})`).join(", ");
+  }
+
+  onReport(report: Report, sync: Synchronizer): void {
+    switch (report.kind) {
+      case "peer-opened":
+        this.#reached.add(report.address);
+        return;
+      case "probed":
+        return this.#take(report.address, report.found, sync);
+      case "peer-failed":
+        this.#reasons.set(report.address, report.reason);
+        if (report.retryMs === undefined) this.#settle(report.address, sync);
+        return;
+      case "peer-closed": {
+        const { address, reason } = report;
+        if (typeof reason === "string") return;
+        this.#reasons.set(address, reason.message);
+        return this.#settle(address, sync);
+      }
+      case "alone":
+        return sync.stop();
+    }
+  }
+
+  onTick(sync: Synchronizer): void {
+    const elapsed = this.#world.clock.monotonic() - this.#startedAt;
+    if (elapsed < CONNECT_MS) return;
+    for (const peer of this.#awaited) {
+      if (elapsed >= COMPARE_MS || !this.#reached.has(peer)) this.#settle(peer, sync);
+    }
+  }
+
+  #take(address: PeerAddress, found: Comparison, sync: Synchronizer): void {
+    const error = contradiction(this.#archive, address, found);
+    if (error !== undefined) return sync.stop(error);
+    if (found.kind === "unproven" || found.kind === "unclear") {
+      this.#reasons.set(address, "it cannot prove what it has");
+    } else {
+      this.compared++;
+    }
+    this.#settle(address, sync);
+  }
+
+  #settle(address: PeerAddress, sync: Synchronizer): void {
+    this.#awaited.delete(address);
+    if (this.#awaited.size === 0) sync.stop();
+  }
+}
+
+/** Why nothing may be appended after what was found at a peer; undefined if it may. */
+function contradiction(
+  { metadata, paths }: Archive,
+  address: PeerAddress,
+  found: Comparison,
+): TroveError | undefined {
+  const ours = metadata.length;
+  switch (found.kind) {
+    case "forked":
+      return new ForkError(
+        `Cannot add to this archive: peer ${address} has another history (version ` +
+          `${found.length - 1} there, ${ours - 1} here), signed elsewhere with the same secret key`,
+        { hint: FORKED_HINT },
+      );
+    case "unclear":
+      // Without the nodes to show that it goes on from ours it is newer all the same.
+      if (found.length <= ours) return undefined;
+      return newer(address, found.length - ours);
+    case "ahead":
+      return newer(address, found.length - ours);
+    case "damaged":
+      return new StorageError(
+        `Cannot compare the archive in "${paths.dir}" with what peers have: its tree node ` +
+          `${found.node} is damaged`,
+        { hint: "run trove verify, then trove repair" },
+      );
+    default:
+      return undefined;
+  }
+}
+
+function newer(address: PeerAddress, versions: number): ForkError {
+  return new ForkError(
+    `Cannot add to this archive: peer ${address} has ${count(versions, "newer version")}, signed ` +
+      "elsewhere with the same secret key",
+    { hint: AHEAD_HINT },
+  );
+}

@@ -1,0 +1,35 @@
+/** What the commands that download have in common. */
+import type { DownloadOptions as Download } from "../app/clone_archive.ts";
+import { UsageError } from "../base/errors.ts";
+import type { CommandContext, DownloadOptions } from "./context.ts";
+
+const ANY_HOST = "0.0.0.0";
+
+/**
+ * From where and how to download, as the options say.
+ *
+ * @throws {UsageError} If there is no way to meet a peer.
+ */
+export function downloadFrom(
+  command: string,
+  options: DownloadOptions,
+  { world, output }: CommandContext,
+): Omit<Download, "dir" | "signals"> {
+  const peers = options.peer ?? [];
+  if (peers.length === 0 && options.port === undefined) {
+    throw new UsageError(`Cannot ${command} without a peer`, {
+      hint: "name one that has the archive with --peer HOST:PORT",
+    });
+  }
+  const { overwrite, keepLocal, keepDeleted, maxDelete, dryRun } = options;
+  return {
+    world,
+    peers,
+    listen: options.port === undefined
+      ? undefined
+      : { host: options.host ?? ANY_HOST, port: options.port, exact: options.port !== 0 },
+    timeoutMs: options.timeout,
+    emit: (event) => output.emit(event),
+    ...{ overwrite, keepLocal, keepDeleted, maxDelete, dryRun },
+  };
+}

@@ -1,0 +1,121 @@
+/** `trove export [dir]` */
+import { resolve } from "node:path";
+import { ArchiveView } from "../app/archive_view.ts";
+import { exportToFile } from "../app/export_file.ts";
+import { type ExportPlan, planExport, tarOf } from "../app/export_version.ts";
+import { missingError, missingFiles } from "../app/held_files.ts";
+import { locateArchive } from "../app/locate.ts";
+import { openArchive } from "../app/open_archive.ts";
+import { abortOnStop } from "../app/stop_signals.ts";
+import { TroveError, UsageError } from "../base/errors.ts";
+import { count, formatBytes, printable } from "../base/format.ts";
+import { addCommand, type CommandLine } from "./command_line.ts";
+import type { CommandContext, CommonOptions } from "./context.ts";
+import { addDirOption, addVersionOption, chosenFolder } from "./options.ts";
+
+interface ExportOptions extends CommonOptions {
+  readonly version?: number;
+  readonly dir?: string;
+  readonly output?: string;
+}
+
+const ABOUT = `
+The same version always gives the same bytes. Every block is verified, and nothing
+is written before it is known that all of them are here. Owners are 0, and times
+are whole seconds.`;
+
+/** Work that takes less is over before anybody reads how far it is. */
+const QUIET_MS = 500;
+
+export function addExport({ program, perform }: CommandLine): void {
+  const command = addCommand(program, {
+    usage: "export [dir]",
+    summary: "write a version as a tar archive",
+    examples: [
+      "export photos -o photos.tar",
+      "export --version 12 | gzip > version-12.tar.gz",
+    ],
+  });
+  command.addHelpText("after", ABOUT);
+  addVersionOption(addDirOption(command))
+    .option("-o, --output <file>", "write to this file instead of stdout")
+    .action((dir: string | undefined, options: ExportOptions) =>
+      perform(options, (context) => exportVersion(dir, options, context))
+    );
+}
+
+async function exportVersion(
+  dir: string | undefined,
+  options: ExportOptions,
+  context: CommandContext,
+): Promise<void> {
+  const { world, output } = context;
+  const file = options.output === "-" ? undefined : options.output;
+  if (file === undefined && output.json) {
+    throw new UsageError("Cannot print a tar archive and JSON at once", {
+      hint: "name a file to write to with --output",
+    });
+  }
+  if (file === undefined && world.stdout.isTerminal) {
+    throw new UsageError("Cannot print a tar archive on a terminal", {
+      hint: "name a file to write to with --output, or pipe it to another program",
+    });
+  }
+  using stop = abortOnStop(world, "Stopped before everything was exported");
+  const { dir: folder } = locateArchive(chosenFolder(dir, options), world);
+  using archive = openArchive(folder, { world, access: "read" });
+  const view = new ArchiveView(archive, options.version);
+  const plan = planExport(view, (event) => output.emit(event));
+  const missing = missingFiles(view, plan.entries);
+  if (missing.length > 0) {
+    for (const { path, size, blocks, missing: gone } of output.json ? missing : []) {
+      output.record("missing", { path, size, blocks, missing: gone });
+    }
+    throw missingError(view, missing, { action: "export" });
+  }
+  const run = { signal: stop.signal, ...progressOf(plan, context) };
+  if (file === undefined) {
+    for await (const bytes of tarOf(plan, run)) {
+      if (!output.bytes(bytes)) return;
+      run.onBytes(bytes.length);
+    }
+  } else {
+    const path = resolve(world.cwd(), file);
+    const bytes = await exportToFile(plan, path, run);
+    const { files } = plan;
+    if (output.json) output.record("export", { file: path, version: view.version, files, bytes });
+    else {
+      output.say(
+        `Exported: version ${view.version}, ${count(files, "file")} ` +
+          `(${formatBytes(plan.bytes)}) to ${printable(path)} (${formatBytes(bytes)})`,
+      );
+    }
+  }
+  if (plan.refused > 0) {
+    throw new TroveError(
+      `Cannot export ${plan.refused} of the archive's entries: see the warnings`,
+      { hint: "everything else was exported" },
+    );
+  }
+}
+
+/** What tells people how far it is, as soon as it takes long enough. */
+function progressOf(plan: ExportPlan, { world, output }: CommandContext) {
+  const begun = world.clock.monotonic();
+  let path = "";
+  let done = 0;
+  return {
+    onEntry: (entry: { readonly path: string }) => {
+      path = entry.path.slice(1);
+    },
+    /** @param bytes How many more there are. */
+    onBytes: (bytes: number) => {
+      done += bytes;
+      if (world.clock.monotonic() - begun < QUIET_MS) return;
+      // Headers are not counted beforehand.
+      const shown = Math.min(done, plan.bytes);
+      const share = plan.bytes === 0 ? 1 : shown / plan.bytes;
+      output.progress(share, `${formatBytes(shown)} of ${formatBytes(plan.bytes)}`, path);
+    },
+  };
+}

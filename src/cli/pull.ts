@@ -1,0 +1,39 @@
+/** `trove pull [dir]` */
+import { pullArchive } from "../app/clone_archive.ts";
+import { locateArchive } from "../app/locate.ts";
+import { stopSignals } from "../app/stop_signals.ts";
+import {
+  addCommand,
+  addDownloadOptions,
+  addPeerOptions,
+  type CommandLine,
+} from "./command_line.ts";
+import type { CommandContext, DownloadOptions } from "./context.ts";
+import { downloadFrom } from "./download.ts";
+
+export function addPull({ program, world, perform }: CommandLine): void {
+  const command = addCommand(program, {
+    usage: "pull [dir]",
+    summary: "bring a folder that was cloned up to date",
+    examples: [
+      "pull photos --peer 192.0.2.7:3282",
+      "pull --dry-run --peer 192.0.2.7:3282   # what would change?",
+    ],
+  });
+  addDownloadOptions(addPeerOptions(command, world, "give up"))
+    .action((dir: string | undefined, options: DownloadOptions) =>
+      perform(options, (context) => pull(dir, options, context))
+    );
+}
+
+async function pull(
+  dir: string | undefined,
+  options: DownloadOptions,
+  context: CommandContext,
+): Promise<void> {
+  const { world } = context;
+  const { dir: found } = locateArchive(dir, world);
+  const from = downloadFrom("pull", options, context);
+  using stop = stopSignals(world);
+  await pullArchive({ ...from, dir: found, history: options.history, signals: stop.signals });
+}
