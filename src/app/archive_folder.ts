@@ -203,7 +203,7 @@ function dirBits(mode: number): number {
 }
 
 /** Bring a folder's list of names to disk. */
-function syncFolder(dir: string): void {
+export function syncFolder(dir: string): void {
   if (Deno.build.os === "windows") return; // folders cannot be opened there
   using folder = Deno.openSync(dir, { read: true });
   folder.syncSync();

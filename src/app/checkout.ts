@@ -15,7 +15,7 @@ import { safePath } from "../core/archive/safe_path.ts";
 import { runItems } from "../core/archive/steps.ts";
 import { compareNames } from "../core/archive/tree_path.ts";
 import { walkFiles } from "../core/archive/walk.ts";
-import type { ContentFile } from "../io/content_files.ts";
+import type { ContentFile, HeldBlocks } from "../io/content_files.ts";
 import type { FeedStore } from "../io/feed_store.ts";
 import { dress } from "../io/finish_file.ts";
 import { ensureFolder, lookAt, removeEmptyFolders } from "../io/folder.ts";
@@ -58,18 +58,25 @@ export async function planCheckout(
   if (!archive.hasWorkingFiles) return planFeeds(archive);
   const files = planFiles(archive, emit);
   const history = new PathHistory(archive, { version: files.version, signal });
-  const obstacles = new Obstacles(archive.paths.dir);
+  const obstacles = new Obstacles(archive.paths.dir, { mayKeep: history.base !== undefined });
   const survey = await surveyFolder(archive, files, history, { ...options, obstacles });
   const gone = await findGone(archive, files, history, { ...options, obstacles });
   signal?.throwIfAborted();
   const plan = planFrom(files, survey, history);
-  if (options.dryRun) tellChanges(plan, survey, gone.files, emit);
+  const warn = () => {
+    for (const { code, message } of [...survey.warnings, ...gone.warnings]) {
+      emit({ event: "warning", code, message });
+    }
+  };
+  if (options.dryRun) {
+    warn();
+    tellChanges(plan, survey, gone.files, emit);
+  }
   obstacles.refuse();
   checkDeletions(archive, survey, gone.files, options);
-  for (const { code, message } of [...survey.warnings, ...gone.warnings]) {
-    emit({ event: "warning", code, message });
-  }
-  if (!options.dryRun) await apply(archive, plan, { survey, gone: gone.files, history });
+  if (options.dryRun) return plan;
+  warn();
+  await apply(archive, plan, { survey, gone: gone.files, history });
   return plan;
 }
 
@@ -277,8 +284,12 @@ function makeEmptyFile(dir: string, file: PlannedFile): void {
   dress(target, file);
 }
 
-/** Tell the working files of an archive we own, or do not fetch, where its blocks lie. */
-export function mapWorkingFiles(archive: Archive): void {
+/**
+ * Tell the working files of an archive we own, or do not fetch, where its blocks lie.
+ *
+ * @param held Which blocks count as here, if not those of the feed.
+ */
+export function mapWorkingFiles(archive: Archive, held?: HeldBlocks): void {
   const { contentFiles, content } = archive;
   if (contentFiles === undefined || content === undefined) return;
   const files: ContentFile[] = [];
@@ -287,7 +298,7 @@ export function mapWorkingFiles(archive: Archive): void {
     if (safe.kind === "refused" || stat.blocks === 0 || kindOfMode(stat.mode) !== "file") continue;
     files.push({ target: join(archive.paths.dir, ...safe.components), ...stat });
   }
-  contentFiles.setFiles(files, content);
+  contentFiles.setFiles(files, held ?? content);
 }
 
 /** What the command ends with when entries had to be left out. */

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { IncompleteError, ProofError } from "../base/errors.ts";
 import type { FeedStore } from "../io/feed_store.ts";
-import { dress, ensurePrivateFolder, giveName } from "../io/finish_file.ts";
+import { ensurePrivateFolder, finishFile } from "../io/finish_file.ts";
 import { storageError } from "../io/handle_cache.ts";
 import { openOrMake } from "../io/no_follow.ts";
 import { nextTurn } from "../io/pause.ts";
@@ -37,8 +37,7 @@ export async function writeWorkingFiles(
       if (Math.floor(bytes / TURN_BYTES) > turns) await nextTurn();
       signal.throwIfAborted();
     }
-    dress(staged, file);
-    giveName(dir, staged, file.target, file.before);
+    finishFile(dir, staged, file);
   }
 }
 

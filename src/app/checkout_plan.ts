@@ -141,6 +141,16 @@ export function rangesOf(files: readonly PlannedFile[]): RangeSet {
   return ranges;
 }
 
+/** One past the last content block that any entry names. */
+export function contentEnd({ version, entry }: Archive): number {
+  let end = 0;
+  for (let seq = 1; seq <= version; seq++) {
+    const stat = entry(seq)?.stat;
+    if (stat !== undefined) end = Math.max(end, stat.offset + stat.blocks);
+  }
+  return end;
+}
+
 /** Which names at the top of a folder lead to its `.dat`, whatever they look like. */
 class DatAliases {
   readonly #dir: string;

@@ -2,15 +2,6 @@
  * Decides what to fetch of an archive: metadata first, then, as the verified metadata tells, the
  * content of the newest version, or of every version where all are kept.
  */
-import {
-  ForkError,
-  IncompleteError,
-  InterruptedError,
-  NoPeersError,
-  ProofError,
-  TroveError,
-} from "../base/errors.ts";
-import { formatSeconds } from "../base/format.ts";
 import type { Range } from "../base/ranges.ts";
 import type { StopSignal, World } from "../base/world.ts";
 import type { Report } from "../core/sync/inputs.ts";
@@ -18,11 +9,13 @@ import type { Receiver } from "../csp/channel.ts";
 import type { ListenOptions } from "../io/net.ts";
 import { finishCheckout, planCheckout, refusedError } from "./checkout.ts";
 import { writeWorkingFiles } from "./checkout_history.ts";
-import type { CheckoutPlan, DownloadChoices } from "./checkout_plan.ts";
+import { type CheckoutPlan, contentEnd, type DownloadChoices } from "./checkout_plan.ts";
+import { PeerFaults, whyStalled } from "./clone_faults.ts";
 import { type Emit, PROGRESS_MS, type TroveEvent } from "./events.ts";
 import type { Archive } from "./open_archive.ts";
 import { tellPeerNews } from "./peer_news.ts";
 import { RateMeter } from "./rates.ts";
+import { untilStopped } from "./stop_signals.ts";
 import type { Director, Synchronizer } from "./synchronizer.ts";
 
 /** The feeds of the one archive that a command works on. */
@@ -62,15 +55,15 @@ export class CloneJob implements Director {
   #planning: Promise<void> | undefined;
   readonly #ended = new AbortController();
   #downloadedBytes = 0;
-  #metAnyone = false;
-  /** The worst that a peer did: why we are alone, if we end up so. */
-  #lastFault: TroveError | undefined;
-  #lastFailure: string | undefined;
+  readonly #faults = new PeerFaults();
   #progressAt: number;
   #newsAt: number;
   #done = false;
   /** Every block of the content that anybody told of is here. */
   #allContent = false;
+  /** One past the last content block that an entry names. */
+  #contentEnd = 0;
+  #probing = false;
   /** Warnings of plans so far: a newer plan finds most of the same. */
   readonly #warned = new Set<string>();
 
@@ -89,16 +82,11 @@ export class CloneJob implements Director {
 
   onReport(report: Report, sync: Synchronizer): void {
     tellPeerNews(report, this.#options.emit);
+    this.#faults.take(report);
     switch (report.kind) {
       case "peer-opened":
-        this.#metAnyone = true;
         this.#newsAt = this.#now();
         return;
-      case "peer-closed":
-        return this.#noteFault(report.reason instanceof TroveError ? report.reason : undefined);
-      case "peer-failed":
-        this.#lastFailure = `${report.address}: ${report.reason}`;
-        return this.#noteFault(report.error);
       case "downloaded":
         this.#newsAt = this.#now();
         this.#downloadedBytes += report.bytes;
@@ -111,12 +99,16 @@ export class CloneJob implements Director {
         if (report.feed === METADATA) return this.#onMetadata(sync);
         this.#allContent = true;
         // A plan in the making asks for what it lacks, and so this is heard again.
-        if (this.#plan !== undefined && this.#planning === undefined) this.#onContent(sync);
+        if (this.#plan === undefined || this.#planning !== undefined) return;
+        // Where every version is followed, a peer that has nothing yet is no reason to be done.
+        if (this.#archive.contentFiles !== undefined || this.#isEnough()) this.#onContent(sync);
         return;
+      case "probed":
+        return this.#lengthen(report, sync);
       case "forked":
         return sync.stop(report.error);
       case "alone":
-        return this.#isEnough() ? this.#onContent(sync) : sync.stop(this.#whyAlone());
+        return this.#isEnough() ? this.#onContent(sync) : sync.stop(this.#faults.whyAlone());
     }
   }
 
@@ -125,19 +117,14 @@ export class CloneJob implements Director {
     this.#tellProgress(sync);
     const { timeoutMs } = this.#options;
     const now = this.#now();
-    const isQuiet = now - this.#newsAt >= QUIET_MS && !sync.obtainable(CONTENT);
-    if (this.#isEnough() && (isQuiet || this.#stalled(now))) return this.#onContent(sync);
+    if (this.#isEnough()) {
+      const isQuiet = now - this.#newsAt >= QUIET_MS && !sync.obtainable(CONTENT);
+      if (isQuiet || this.#stalled(now)) return this.#onContent(sync);
+    }
     if (timeoutMs !== undefined && now - this.#startedAt >= timeoutMs) {
-      sync.stop(this.#whyLate(timeoutMs));
+      sync.stop(this.#faults.whyLate(timeoutMs));
     } else if (timeoutMs === undefined && sync.openPeers > 0 && this.#stalled(now)) {
-      sync.stop(
-        new IncompleteError(
-          `Cannot complete the archive: no peer sent anything for ${
-            formatSeconds(STALL_MS / 1000)
-          }`,
-          { hint: "run the same command again when a peer has what is missing" },
-        ),
-      );
+      sync.stop(whyStalled(STALL_MS));
     }
   }
 
@@ -218,6 +205,7 @@ export class CloneJob implements Director {
     } while (plan.version !== archive.version && this.#holdsMetadata());
     if (signal.aborted) return;
     this.#plan = plan;
+    if (archive.writable) this.#contentEnd = contentEnd(archive);
     this.#planning = undefined;
     this.#newsAt = this.#now();
     if (dryRun) return this.#onContent(sync);
@@ -243,44 +231,37 @@ export class CloneJob implements Director {
     return metadata.nextMissing(0, metadata.length) === -1;
   }
 
-  #onContent(sync: Synchronizer): void {
-    if (this.#done) return;
-    this.#done = true;
-    this.#tellProgress(sync, { now: true });
-    sync.stop();
-  }
-
-  #noteFault(error: TroveError | undefined): void {
-    if (
-      error instanceof ProofError || error instanceof ForkError || this.#lastFault === undefined
-    ) {
-      this.#lastFault = error ?? this.#lastFault;
+  /**
+   * In the owner's folder the content feed has to be as long as the entries say, or the next import
+   * would sign other blocks in the place of those that were signed elsewhere. Where none of these is
+   * wanted any more, their proof is asked for without them.
+   */
+  #lacksLength(sync: Synchronizer): boolean {
+    const { writable, content } = this.#archive;
+    if (!writable || this.#options.dryRun || content!.length >= this.#contentEnd) return false;
+    if (!this.#probing) {
+      this.#probing = true;
+      sync.input({ kind: "probe", feed: CONTENT, against: content! });
     }
+    return true;
   }
 
-  #whyAlone(): TroveError {
-    const fault = this.#lastFault;
-    if (fault instanceof ProofError) return fault;
-    if (!this.#metAnyone) return this.#nobody("no address is left to try");
-    return new IncompleteError("Cannot complete the archive: every peer is gone", {
-      cause: fault,
-      hint: "run the same command again to go on from here",
-    });
+  #lengthen({ proof, feed }: Extract<Report, { kind: "probed" }>, sync: Synchronizer): void {
+    if (feed !== CONTENT || proof === undefined) return;
+    const { content } = this.#archive;
+    if (proof.signed!.length > content!.length) {
+      content!.put({ ...proof, value: undefined });
+      content!.commit();
+    }
+    this.#onContent(sync);
   }
 
-  #whyLate(timeoutMs: number): TroveError {
-    if (!this.#metAnyone) return this.#nobody(`tried for ${formatSeconds(timeoutMs / 1000)}`);
-    return new IncompleteError(
-      `Cannot complete the archive within ${formatSeconds(timeoutMs / 1000)}`,
-      { hint: "run the same command again to go on from here" },
-    );
-  }
-
-  #nobody(what: string): TroveError {
-    const last = this.#lastFailure === undefined ? what : this.#lastFailure;
-    return new NoPeersError(`Cannot reach a peer that has this archive: ${last}`, {
-      hint: "check the link and the address, and that the other side is sharing",
-    });
+  #onContent(sync: Synchronizer): void {
+    if (this.#done || this.#lacksLength(sync)) return;
+    this.#done = true;
+    // The last word of it; where nothing is fetched it would say nothing.
+    if (!this.#options.dryRun && this.#plan!.bytes > 0) this.#tellProgress(sync, { now: true });
+    sync.stop();
   }
 
   #tellProgress(sync: Synchronizer, options: { now?: boolean } = {}): void {
@@ -326,23 +307,5 @@ export class CloneJob implements Director {
 
   #now(): number {
     return this.#options.world.clock.monotonic();
-  }
-}
-
-/** Do work that a signal ends. @throws {InterruptedError} If one comes meanwhile. */
-async function untilStopped(
-  signals: Receiver<StopSignal>,
-  work: (signal: AbortSignal) => Promise<void>,
-): Promise<void> {
-  const stop = new AbortController();
-  const stopWaiting = signals.whenReady(() => {
-    const next = signals.tryReceive();
-    const signal = next === undefined || next.done ? "SIGINT" : next.value;
-    stop.abort(new InterruptedError("Stopped before the job was done", signal));
-  });
-  try {
-    await work(stop.signal);
-  } finally {
-    stopWaiting();
   }
 }

@@ -57,7 +57,7 @@ export function missingError(
   const blocks = missing.reduce((sum, file) => sum + file.missing, 0);
   const bytes = missing.reduce((sum, { size }) => sum + size, 0);
   const named = missing.slice(0, NAMED_FILES).map(({ path, size, blocks, missing }) =>
-    `"${path.slice(1)}" (${formatBytes(size)}, ${missing} of ${count(blocks, "block")})`
+    `"${path.slice(1)}" (${formatBytes(size)}, ${missing} of ${count(blocks, "block")} missing)`
   );
   const rest = missing.length - named.length;
   const list = named.join(", ") + (rest > 0 ? ` and ${rest} more` : "");

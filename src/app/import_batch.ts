@@ -8,6 +8,7 @@
  * order, by the files whose hashes they are. Source: spec of storage, sections 11 and 13; of the
  * drive, sections 7 and 10.
  */
+import { equalBytes } from "../base/bytes.ts";
 import { RangeSet } from "../base/ranges.ts";
 import { kindOfMode } from "../core/archive/entry.ts";
 import type { Hashed } from "../crypto/hash.ts";
@@ -106,7 +107,7 @@ export class ImportBatch {
     const keepsBytes = this.#archive.contentFiles === undefined;
     if (block < this.#content.length) {
       if (!isLeaf(leaf, this.#content.node(2 * block))) return false;
-      if (keepsBytes && !this.#content.hasBlock(block)) return false;
+      if (keepsBytes && !holdsBytes(this.#content, block, bytes)) return false;
     } else {
       this.#leaves.push(leaf);
       if (keepsBytes) {
@@ -218,6 +219,12 @@ export class ImportBatch {
     const blocks = Math.min(this.#next.block, this.#content.length) - place.block;
     return blocks > 0 ? { place, blocks } : undefined;
   }
+}
+
+/** Whether the archive itself has these bytes as the block: they may be damaged on disk. */
+export function holdsBytes(content: FeedStore, block: number, bytes: Uint8Array): boolean {
+  const held = content.readBlock(block);
+  return held !== undefined && equalBytes(held, bytes);
 }
 
 /** Where a block ends, in bytes of the feed. */

@@ -18,6 +18,7 @@ import { type IgnoreRules, readIgnoreRules } from "./ignore_file.ts";
 import { ImportReport, type ImportSummary } from "./import_report.ts";
 import { ImportWriter } from "./import_writer.ts";
 import type { Archive } from "./open_archive.ts";
+import { refuseUnfinishedPull } from "./version_notes.ts";
 
 export type { ImportSummary } from "./import_report.ts";
 
@@ -47,6 +48,7 @@ export async function importFolder(
   archive: Archive,
   options: ImportOptions,
 ): Promise<ImportSummary> {
+  refuseUnfinishedPull(archive.paths);
   const report = new ImportReport(options);
   const rules = readIgnoreRules(archive.paths.dir, options);
   using times = new FileTimes(archive.paths);

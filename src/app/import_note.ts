@@ -3,9 +3,9 @@
  * kill hashing goes on where it was. It is written after the blocks it speaks of, and counts only as
  * long as the file on disk and the content feed are what it says.
  */
-import { join } from "node:path";
+import { dirname, join, sep } from "node:path";
 import { toUtf8 } from "../base/bytes.ts";
-import type { FolderItem } from "../io/folder.ts";
+import { examine, type FolderItem, realPath } from "../io/folder.ts";
 import { storageError } from "../io/handle_cache.ts";
 import { type ArchivePaths, readSmallFile, writeSmallFile } from "./archive_folder.ts";
 import type { ContentPlace } from "./import_batch.ts";
@@ -55,10 +55,25 @@ function isNote(note: ImportNote): boolean {
     numbers.every((number) => Number.isFinite(number)) && Number.isSafeInteger(blocks);
 }
 
-/** Whether the file on disk is still the one that the note is about. */
-export function isNoted(note: ImportNote, item: FolderItem): boolean {
-  return item.kind === "file" && item.size === note.size && item.mtime === note.mtime &&
-    item.ino === note.ino;
+/**
+ * The file of a note as it is on disk, if it is still the same and inside the folder `dir`.
+ *
+ * @throws {StorageError} If it cannot be looked at.
+ */
+export function notedFile(note: ImportNote, dir: string): FolderItem | undefined {
+  const { names, size, mtime, ino } = note;
+  const target = join(dir, ...names);
+  const root = realPath(dir);
+  const folder = realPath(dirname(target));
+  if (root === undefined || folder === undefined) return undefined;
+  // The folders above it may be links that lead elsewhere by now.
+  const isInside = `${folder}${sep}`.startsWith(root + sep) &&
+    !`${folder}${sep}`.startsWith(join(root, ".dat") + sep);
+  if (!isInside) return undefined;
+  const item = examine(target, names[names.length - 1], root);
+  const isSame = item?.kind === "file" && item.size === size && item.mtime === mtime &&
+    item.ino === ino;
+  return isSame ? item : undefined;
 }
 
 /** The import is not in the middle of a file any more. @throws {StorageError} */

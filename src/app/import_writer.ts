@@ -3,7 +3,7 @@
  * entry after it. Every few seconds everything so far is signed and on disk, in the middle of a
  * large file as well. Source: spec of the drive, sections 6, 7 and 11.
  */
-import { dirname, join, sep } from "node:path";
+import { join } from "node:path";
 import { StorageError } from "../base/errors.ts";
 import type { Stat } from "../core/archive/entry.ts";
 import { FolderTable } from "../core/archive/folder_table.ts";
@@ -11,14 +11,14 @@ import { archivePath } from "../core/archive/safe_path.ts";
 import { runLookup } from "../core/archive/steps.ts";
 import type { Hashed } from "../crypto/hash.ts";
 import { fileMatches, FileReader } from "../io/file_blocks.ts";
-import { examine, type FolderItem, lookAt } from "../io/folder.ts";
+import { type FolderItem, lookAt, realPath } from "../io/folder.ts";
 import { delay } from "../io/pause.ts";
 import type { FileTimes } from "./file_times.ts";
 import type { IgnoreRules } from "./ignore_file.ts";
 import { ImportBatch, type PlacedContent } from "./import_batch.ts";
 import {
   type ImportNote,
-  isNoted,
+  notedFile,
   readImportNote,
   removeImportNote,
   writeImportNote,
@@ -92,8 +92,9 @@ export class ImportWriter {
   async resume(): Promise<string | undefined> {
     const { paths } = this.#archive;
     const note = readImportNote(paths);
-    const item = note && this.#itemOf(note);
-    if (note === undefined || item === undefined) return undefined;
+    if (note === undefined || !this.#continues(note)) return undefined;
+    const item = notedFile(note, paths.dir);
+    if (item === undefined) return undefined;
     const isPut = await this.put(note.names, item, note.blocks);
     this.commit();
     return isPut ? pathOf(note.names) : undefined;
@@ -223,7 +224,7 @@ export class ImportWriter {
         size: item.size,
       }, { reader: this.#reader, onBytes: this.#listener(relative) });
       if (found) return { ...found, reused: true };
-      const content = await this.#append(target, { relative, known });
+      const content = await this.#append(target, { relative, item, known });
       if (content !== undefined) return { content, reused: false };
       const reason = "changes while it is read; it stays as it was until the next import";
       this.#report.skip(relative, reason);
@@ -241,7 +242,7 @@ export class ImportWriter {
   /** Append a file as it was at one moment, or undefined if there is none. */
   async #append(
     target: string,
-    { relative, known }: { relative: string; known: number },
+    { relative, item, known }: { relative: string; item: FolderItem; known: number },
   ): Promise<PlacedContent | undefined> {
     let from = known;
     for (let tries = 0; tries < READ_TRIES;) {
@@ -250,7 +251,8 @@ export class ImportWriter {
       const onBlock = (leaf: Hashed, bytes: Uint8Array) => fits = this.#batch.addBlock(leaf, bytes);
       const onBytes = this.#listener(relative);
       const { stable } = await this.#reader.stream(target, { from, onBlock, onBytes });
-      if (stable) return this.#batch.endFile();
+      // What was not read now was read before the file was listed as it is.
+      if (stable && (from === 0 || isStill(target, item))) return this.#batch.endFile();
       this.#batch.abandonFile();
       from = 0;
       // The orphans at its place are not this file's; it is read again to be appended after them.
@@ -291,42 +293,23 @@ export class ImportWriter {
     }
   }
 
-  /** The file of a note, if nothing has changed since that speaks against going on with it. */
-  #itemOf(note: ImportNote): FolderItem | undefined {
-    const { names, place, blocks } = note;
-    const { dir } = this.#archive.paths;
+  /** Whether a note speaks of the next orphans, and the archive has room for its file as it is. */
+  #continues({ names, place, blocks }: ImportNote): boolean {
     const { next, orphans } = this.#batch;
-    if (place.block !== next.block || place.byte !== next.byte) return undefined;
-    if (blocks > orphans || blocks < 1) return undefined;
-    if (archivePath(names).kind === "refused" || this.#rules.ignores(names.join("/"))) {
-      return undefined;
-    }
+    if (place.block !== next.block || place.byte !== next.byte) return false;
+    if (blocks > orphans || blocks < 1) return false;
+    if (archivePath(names).kind === "refused" || this.#rules.ignores(names.join("/"))) return false;
     // What stands in its way in the archive is removed by the walk, which comes after this.
     const parents = names.map((_, k) => pathOf(names.slice(0, k))).slice(1);
-    if (parents.some((path) => this.table.file(path) !== undefined)) return undefined;
-    if (this.table.list(pathOf(names)).length > 0) return undefined;
-    const target = join(dir, ...names);
-    const item = isInside(dirname(target), dir)
-      ? examine(target, names[names.length - 1], Deno.realPathSync(dir))
-      : undefined;
-    return item !== undefined && isNoted(note, item) ? item : undefined;
+    return parents.every((path) => this.table.file(path) === undefined) &&
+      this.table.list(pathOf(names)).length === 0;
   }
 }
 
-/** Whether a folder lies in the archive's, links or not, and not where the feeds are. */
-function isInside(folder: string, dir: string): boolean {
-  const [root, real] = [realPath(dir), realPath(folder)];
-  return root !== undefined && real !== undefined && `${real}${sep}`.startsWith(root + sep) &&
-    !`${real}${sep}`.startsWith(join(root, ".dat") + sep);
-}
-
-/** A path without links in it; undefined if there is nothing. */
-function realPath(path: string): string | undefined {
-  try {
-    return Deno.realPathSync(path);
-  } catch {
-    return undefined;
-  }
+/** Whether a file is the one that was listed. */
+function isStill(target: string, { size, mtime, ino }: FolderItem): boolean {
+  const info = lookAt(realPath(target) ?? target);
+  return info?.size === size && info.mtime?.getTime() === mtime && (info.ino ?? 0) === ino;
 }
 
 function pathOf(names: readonly string[]): string {

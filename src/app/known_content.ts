@@ -17,7 +17,7 @@ import type { FolderTable } from "../core/archive/folder_table.ts";
 import type { Hashed } from "../crypto/hash.ts";
 import { type FileReader, isLeaf } from "../io/file_blocks.ts";
 import { lookAt } from "../io/folder.ts";
-import type { PlacedContent } from "./import_batch.ts";
+import { holdsBytes, type PlacedContent } from "./import_batch.ts";
 import type { Archive } from "./open_archive.ts";
 
 /** Files with the same first block that are compared with a new one, at most. */
@@ -93,9 +93,13 @@ export class KnownContent {
     if (!this.#sizes.has(file.size)) return undefined;
     let left: readonly KnownFile[] = [];
     let block = 0;
-    const onBlock = (leaf: Hashed) => {
+    const content = this.#archive.openContent();
+    const onBlock = (leaf: Hashed, bytes: Uint8Array) => {
       if (block === 0) left = this.#candidates(path, keyOf(file.size, leaf));
-      left = left.filter(({ stat }) => isLeaf(leaf, this.#leafOf(stat, block)));
+      left = left.filter(({ stat }) =>
+        isLeaf(leaf, this.#leafOf(stat, block)) &&
+        (this.#exclusive || holdsBytes(content, stat.offset + block, bytes))
+      );
       block++;
       return left.length > 0;
     };

@@ -12,11 +12,14 @@ const NAMED_CLASHES = 5;
 /** What is in the way of a checkout and not the archive's own, by its place. */
 export class Obstacles {
   readonly #dir: string;
+  readonly #mayKeep: boolean;
   readonly #found = new Set<string>();
   #folders = 0;
 
-  constructor(dir: string) {
+  /** @param options.mayKeep Whether `--keep-local` would leave them and go on. */
+  constructor(dir: string, options: { mayKeep?: boolean } = {}) {
     this.#dir = dir;
+    this.#mayKeep = options.mayKeep === true;
   }
 
   add(target: string, options: { folder?: boolean } = {}): void {
@@ -32,10 +35,11 @@ export class Obstacles {
     const paths = [...this.#found].map((target) => pathOf(this.#dir, target).slice(1));
     // Folders may hold anything, so no option takes them away.
     const replace = this.#folders === 0 ? ", or replace them with --overwrite" : "";
+    const keep = this.#mayKeep ? ", or leave them with --keep-local" : "";
     throw new UsageError(
       `Cannot write into "${this.#dir}": ${listNames(paths)} ${size === 1 ? "is" : "are"} ` +
         "in the way: not from this archive, or changed here",
-      { hint: `move them away or choose another folder${replace}; nothing was changed` },
+      { hint: `move them away or choose another folder${replace}${keep}; nothing was changed` },
     );
   }
 }

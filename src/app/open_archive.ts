@@ -304,7 +304,12 @@ function makeDatFolder(paths: ArchivePaths): void {
   }
 }
 
-function readPublicKey(paths: ArchivePaths): Uint8Array {
+/**
+ * The key that an archive's folder is of, 32 bytes.
+ *
+ * @throws {StorageError} If the file with it does not hold a key.
+ */
+export function readPublicKey(paths: ArchivePaths): Uint8Array {
   const path = paths.feed("metadata", "key");
   const publicKey = readSmallFile(path);
   if (publicKey?.length !== PUBLIC_KEY_BYTES) {

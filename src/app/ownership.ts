@@ -18,6 +18,7 @@ import type { Emit } from "./events.ts";
 import { checkContentLength } from "./lost_history.ts";
 import type { Archive } from "./open_archive.ts";
 import { type Director, Synchronizer } from "./synchronizer.ts";
+import { refuseUnfinishedPull } from "./version_notes.ts";
 
 /**
  * How long a named peer may take to be reached. A peer that is not there must not keep an owner
@@ -47,6 +48,7 @@ export interface OwnershipOptions {
  */
 export async function checkOwnership(archive: Archive, options: OwnershipOptions): Promise<void> {
   const { world, peers, signals, emit } = options;
+  refuseUnfinishedPull(archive.paths);
   checkContentLength(archive);
   if (peers.length === 0) return;
   const check = new OwnershipCheck(archive, options);

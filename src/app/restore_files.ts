@@ -18,6 +18,8 @@ import { Turns } from "./turns.ts";
 
 export interface RestoreRun {
   readonly emit: Emit;
+  /** Return only when the disk has every file. */
+  readonly durable?: boolean;
   /** Aborted with the reason to throw; files that are complete by then stay. */
   readonly signal?: AbortSignal;
   /** Told of every file that was written or whose permissions were set. */
@@ -90,7 +92,7 @@ async function stageFile(
   }
   try {
     // What stands there now is given up for this: it has to outlive a power cut.
-    if (file.before !== null) out.syncDataSync();
+    if (run.durable || file.before !== null) out.syncDataSync();
   } catch (error) {
     throw storageError(`Cannot write "${file.target}"`, error);
   }

@@ -15,6 +15,8 @@ import {
 export interface FoundKey {
   /** 64 bytes; absent when this user does not own the archive. */
   readonly secretKey?: Uint8Array;
+  /** Where it lies. */
+  readonly path?: string;
   /** Something the user should hear, if anything. */
   readonly warning?: string;
 }
@@ -42,7 +44,7 @@ export function findSecretKey(
     const secretKey = readSmallFile(path);
     if (secretKey === undefined) continue;
     checkSecretKey(secretKey, publicKey, path);
-    return { secretKey, warning: exposure(path) };
+    return { secretKey, path, warning: exposure(path) };
   }
   return {
     warning: `The secret key of this archive is missing from "${
@@ -51,24 +53,38 @@ export function findSecretKey(
   };
 }
 
-function checkSecretKey(secretKey: Uint8Array, publicKey: Uint8Array, path: string): void {
-  const fits = secretKey.length === SECRET_KEY_BYTES &&
+/** Whether these are the 64 bytes of the secret key to a public key. */
+export function fitsPublicKey(secretKey: Uint8Array, publicKey: Uint8Array): boolean {
+  return secretKey.length === SECRET_KEY_BYTES &&
     equalBytes(secretKey.subarray(SEED_BYTES), publicKey) &&
     equalBytes(keyPair(secretKey.subarray(0, SEED_BYTES)).publicKey, publicKey);
-  if (!fits) {
+}
+
+function checkSecretKey(secretKey: Uint8Array, publicKey: Uint8Array, path: string): void {
+  if (!fitsPublicKey(secretKey, publicKey)) {
     throw new StorageError(`Cannot use the secret key in "${path}": it belongs to another archive`);
   }
 }
 
-/** dat made these files readable by everyone. */
-function exposure(path: string): string | undefined {
-  if (Deno.build.os === "windows") return undefined;
+/** Whether others than its owner can read a file. dat made the files of secret keys so. */
+export function isExposed(path: string): boolean {
+  if (Deno.build.os === "windows") return false;
   const { mode } = Deno.statSync(path);
-  if (mode === null || (mode & 0o077) === 0) return undefined;
+  return mode !== null && (mode & 0o077) !== 0;
+}
+
+function exposure(path: string): string | undefined {
+  if (!isExposed(path)) return undefined;
   return `The secret key in "${path}" can be read by others; run: chmod 600 "${path}"`;
 }
 
-/** Keep a new secret key where dat looks for it, readable by its owner alone. */
-export function keepSecretKey(publicKey: Uint8Array, secretKey: Uint8Array, world: World): void {
-  writeSmallFile(secretKeyPath(world, discoveryKey(publicKey)), secretKey, { mode: 0o600 });
+/**
+ * Keep a new secret key where dat looks for it, readable by its owner alone.
+ *
+ * @returns The file.
+ */
+export function keepSecretKey(publicKey: Uint8Array, secretKey: Uint8Array, world: World): string {
+  const path = secretKeyPath(world, discoveryKey(publicKey));
+  writeSmallFile(path, secretKey, { mode: 0o600 });
+  return path;
 }

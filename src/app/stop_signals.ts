@@ -22,3 +22,21 @@ export function abortOnStop(world: World, message: string): Disposable & { signa
   const hook = world.onStopSignal((name) => stop.abort(new InterruptedError(message, name)));
   return { signal: stop.signal, [Symbol.dispose]: () => hook[Symbol.dispose]() };
 }
+
+/** Do work that a signal ends. @throws {InterruptedError} If one comes meanwhile. */
+export async function untilStopped(
+  signals: Receiver<StopSignal>,
+  work: (signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const stop = new AbortController();
+  const stopWaiting = signals.whenReady(() => {
+    const next = signals.tryReceive();
+    const signal = next === undefined || next.done ? "SIGINT" : next.value;
+    stop.abort(new InterruptedError("Stopped before the job was done", signal));
+  });
+  try {
+    await work(stop.signal);
+  } finally {
+    stopWaiting();
+  }
+}

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { type FileMark, markOf } from "../io/finish_file.ts";
 import { lookAt } from "../io/folder.ts";
 import type { DownloadChoices, PlannedFile, VersionFiles } from "./checkout_plan.ts";
-import { mayGoWithAll, obstacleAbove, Obstacles, pathOf } from "./obstacles.ts";
+import { mayGoWithAll, obstacleAbove, type Obstacles, pathOf } from "./obstacles.ts";
 import type { Archive } from "./open_archive.ts";
 import type { PathHistory } from "./path_history.ts";
 import { hasHeldBlocks } from "./salvage.ts";
@@ -126,9 +126,10 @@ class Surveyor {
     const { placed, undressed, kept, warnings } = this.#found;
     const { keepLocal, overwrite, obstacles } = this.#options;
     const name = file.path.slice(1);
+    const is = this.#is;
     const keep = (code: string, what: string) => {
       kept.push(file);
-      warnings.push({ code, message: `"${name}" ${what} here and is left so` });
+      warnings.push({ code, message: `"${name}" ${what} here and stays so` });
     };
     const place = (code?: string, what?: string) => {
       if (code !== undefined) {
@@ -151,16 +152,17 @@ class Surveyor {
         return place();
       case "deleted":
         if (keepLocal) return keep("deleted-locally", "was deleted");
-        return place("deleted-locally", "was deleted here and is fetched again");
+        return place("deleted-locally", `was deleted here and ${is} fetched again`);
       case "edited":
         if (keepLocal) return keep("changed-locally", "was changed");
         if (this.#history.base === undefined || overwrite) {
-          return place("changed-locally", "was changed here and is replaced");
+          return place("changed-locally", `was changed here and ${is} replaced`);
         }
         return obstacles.add(at);
       case "foreign":
-        if (keepLocal && this.#history.wasPut(file)) {
-          return keep("changed-locally", "was replaced by something else");
+        // An owner's file that was not imported yet is no stranger's.
+        if (keepLocal && (this.#history.base !== undefined || this.#history.wasPut(file))) {
+          return keep("changed-locally", "was changed");
         }
         // A folder may hold anything, and a mistake would cost all of it.
         if (!overwrite || info?.isDirectory) {
@@ -170,10 +172,15 @@ class Surveyor {
           this.#clear(at);
           return place();
         }
-        place("overwritten", "was in the way and is replaced");
+        place("overwritten", `was in the way and ${is} replaced`);
         // What has no blocks is not renamed into its place.
         if (file.blocks === 0) this.#found.inTheWay.add(at);
     }
+  }
+
+  /** How warnings say what is done, or would be. */
+  get #is(): string {
+    return this.#options.dryRun ? "would be" : "is";
   }
 
   /** Something stands where a folder has to be. */
@@ -184,7 +191,8 @@ class Surveyor {
     if (inTheWay.has(obstacle)) return;
     inTheWay.add(obstacle);
     const name = pathOf(this.#archive.paths.dir, obstacle).slice(1);
-    warnings.push({ code: "overwritten", message: `"${name}" was in the way and is removed` });
+    const message = `"${name}" was in the way and ${this.#is} removed`;
+    warnings.push({ code: "overwritten", message });
   }
 
   async #judge(file: PlannedFile): Promise<Judged> {

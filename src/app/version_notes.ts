@@ -1,6 +1,7 @@
 /** Small files that hold the number of a version: 8 bytes, big-endian, as `metadata.latest` is. */
 import { join } from "node:path";
 import { readUint64BE, writeUint64BE } from "../base/bytes.ts";
+import { UsageError } from "../base/errors.ts";
 import { storageError } from "../io/handle_cache.ts";
 import { type ArchivePaths, readSmallFile, writeSmallFile } from "./archive_folder.ts";
 
@@ -35,6 +36,21 @@ export function removeVersionNote(paths: ArchivePaths, note: VersionNote): void 
     if (error instanceof Deno.errors.NotFound) return;
     throw storageError(`Cannot remove "${path}"`, error);
   }
+}
+
+/**
+ * Keep a folder from being imported whose files are older than the archive's newest entries.
+ *
+ * @throws {UsageError} If a pull into the owner's folder was begun and not finished.
+ */
+export function refuseUnfinishedPull(paths: ArchivePaths): void {
+  const version = readVersionNote(paths, "pulling");
+  if (version === undefined) return;
+  throw new UsageError(
+    `Cannot import "${paths.dir}": its files are still of version ${version}, for a pull was not ` +
+      "finished",
+    { hint: "run trove pull again, or old files would be signed as the newest" },
+  );
 }
 
 function placeOf(paths: ArchivePaths, note: VersionNote): string {

@@ -31,10 +31,9 @@ interface CheckoutOptions extends CommonOptions {
 }
 
 const ABOUT = `
-A path may be a file, a folder, or / for everything. Files that the version does
-not have are left where they are. Nothing is written before it is known that all
-of it can be, and each file is verified before it gets its name. In the archive's
-own folder a file is replaced only if the archive keeps the bytes that are there.`;
+Files that the version does not have stay. All is checked before anything is
+written. In the archive's own folder a file is replaced only if the archive
+keeps the bytes that are there now, or with --overwrite.`;
 
 /** Work that takes less is over before anybody reads how far it is. */
 const QUIET_MS = 500;
@@ -45,7 +44,7 @@ export function addCheckout({ program, perform }: CommandLine): void {
     summary: "restore files of a version",
     examples: [
       "checkout notes.txt --version 12",
-      "checkout / --version 12 --to ../as-it-was   # everything, into another folder",
+      "checkout / --version 12 --to ../before   # everything, elsewhere",
     ],
   });
   command.addHelpText("after", ABOUT);

@@ -3,14 +3,18 @@ import { addCat } from "./cat.ts";
 import { addCheckout } from "./checkout.ts";
 import { addClone } from "./clone.ts";
 import type { CommandLine } from "./command_line.ts";
+import { addConvert } from "./convert.ts";
 import { addCreate } from "./create.ts";
 import { addDiff } from "./diff.ts";
 import { addExport } from "./export.ts";
+import { addInspect } from "./inspect.ts";
+import { addKeys } from "./keys.ts";
 import { addLog } from "./log.ts";
 import { addLs } from "./ls.ts";
 import { addPull } from "./pull.ts";
 import { addShare } from "./share.ts";
 import { addStatus } from "./status.ts";
+import { addVerify } from "./verify.ts";
 
 export const COMMANDS: readonly ((line: CommandLine) => void)[] = [
   addCreate,
@@ -22,6 +26,10 @@ export const COMMANDS: readonly ((line: CommandLine) => void)[] = [
   addLs,
   addCat,
   addDiff,
+  addVerify,
   addCheckout,
   addExport,
+  addConvert,
+  addKeys,
+  addInspect,
 ];

@@ -20,8 +20,8 @@ interface ExportOptions extends CommonOptions {
 }
 
 const ABOUT = `
-The same version always gives the same bytes. Every block is verified, and nothing
-is written before it is known that all of them are here. Owners are 0, and times
+The same version always gives the same bytes. Every block is verified, and
+nothing is written before all of them are known to be here. Owners are 0, times
 are whole seconds.`;
 
 /** Work that takes less is over before anybody reads how far it is. */

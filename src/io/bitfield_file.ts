@@ -5,6 +5,7 @@
  * searching and counting pass over full and empty pages without loading them. Changed pages stay in
  * memory until `flush`: a bit must never reach the disk before what it stands for.
  */
+import { isZero } from "../base/bytes.ts";
 import type { RandomAccess } from "../base/random_access.ts";
 import {
   BLOCKS_PER_PAGE,
@@ -14,6 +15,7 @@ import {
   hasBlockBit,
   hasLeafBits,
   hasNodeBit,
+  INDEX_OFFSET,
   nextBlockBit,
   NODES_PER_PAGE,
   PAGE_BYTES,
@@ -123,6 +125,12 @@ export class BitfieldFile {
     const page = this.#find(number);
     const base = number * BLOCKS_PER_PAGE;
     return page !== undefined && hasLeafBits(page.bytes, from - base, to - base);
+  }
+
+  /** Whether nothing is marked in a page, neither blocks nor nodes. */
+  isPageEmpty(number: number): boolean {
+    const page = this.#find(number);
+    return page === undefined || isZero(page.bytes.subarray(0, INDEX_OFFSET));
   }
 
   /** The first block in [from, to) whose bit is `value`, or -1. */

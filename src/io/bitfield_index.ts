@@ -18,6 +18,12 @@ import type { PageSummary } from "../core/sleep/page_summary.ts";
 
 const BATCH_PAGES = 32;
 
+/** Bytes of a file that should be others. */
+export interface Correction {
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+}
+
 /**
  * Count the pages nobody counted yet, work out their joints, and correct what differs in the file.
  * Reads every page once and keeps none.
@@ -30,6 +36,18 @@ export function mendIndex(
   pages: number,
   summary: PageSummary,
 ): void {
+  for (const { offset, bytes } of indexCorrections(file, options, pages, summary)) {
+    file.write(bytes, offset);
+  }
+}
+
+/** What `mendIndex` would write. */
+export function* indexCorrections(
+  file: RandomAccess,
+  options: { readonly pageBytes: number; readonly ownTree: boolean },
+  pages: number,
+  summary: PageSummary,
+): Generator<Correction> {
   const { pageBytes, ownTree } = options;
   const batch = new Uint8Array(Math.min(pages, BATCH_PAGES) * pageBytes);
   const joints = new Uint8Array(pages);
@@ -50,7 +68,7 @@ export function mendIndex(
       writeIndex(page, joints[number]);
       const index = page.subarray(INDEX_OFFSET);
       if (!equalBytes(index, written)) {
-        file.write(index, entryOffset(number, pageBytes) + INDEX_OFFSET);
+        yield { offset: entryOffset(number, pageBytes) + INDEX_OFFSET, bytes: index };
       }
     }
   }
@@ -59,6 +77,6 @@ export function mendIndex(
   for (let number = 0; number < pages; number++) {
     const joint = summary.joint(number);
     if (joint === joints[number]) continue;
-    file.write(Uint8Array.of(joint), entryOffset(number + 1, pageBytes) - 1);
+    yield { offset: entryOffset(number + 1, pageBytes) - 1, bytes: Uint8Array.of(joint) };
   }
 }

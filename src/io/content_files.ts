@@ -9,7 +9,7 @@ import { StorageError, TroveError } from "../base/errors.ts";
 import type { BlockRange, BlockSpan, BlockStore } from "../core/feed/block_store.ts";
 import { BufferPool } from "./buffer_pool.ts";
 import { BLOCK_BYTES } from "./file_blocks.ts";
-import { dress, ensurePrivateFolder, type FileMark, giveName } from "./finish_file.ts";
+import { dress, ensurePrivateFolder, type FileMark, finishFile } from "./finish_file.ts";
 import { ensureFolder, lookAt } from "./folder.ts";
 import { HandleCache, storageError } from "./handle_cache.ts";
 import { openOrMake } from "./no_follow.ts";
@@ -110,6 +110,7 @@ export class ContentFiles implements BlockStore {
     if (offset < 0 || offset + span.size > slot.file.size) return undefined;
     if (this.#writes.length > 0) this.flush();
     if (span.size === 0) return EMPTY_BYTES;
+    if (slot.place === "staged" && !lookAt(this.#staging)?.isDirectory) return undefined;
     const bytes = this.#buffers.take(span.size);
     const path = this.#pathOf(slot);
     const file = this.#handles.open(path, slot.place === "final" ? "read" : "write");
@@ -282,12 +283,11 @@ function slotOf(file: ContentFile, held: HeldBlocks): Slot {
   };
 }
 
-/** Dress a complete file and move it to its name, replacing what is there. */
+/** Dress a complete file and move it to its name. */
 function nameFile(dir: string, from: string, file: ContentFile): void {
   // The process may have ended just after this was done, and before that was noted.
   if (lookAt(from) === undefined && lookAt(file.target)?.size === file.size) return;
-  dress(from, file);
-  giveName(dir, from, file.target, file.before);
+  finishFile(dir, from, file);
 }
 
 /** A copy at a private place, made anew: what lies there from before is not written through. */

@@ -8,6 +8,7 @@
  * second look tells, and the command ends.
  */
 import { closeSync, constants, fchmodSync, futimesSync, openSync } from "node:fs";
+import { dirname } from "node:path";
 import { StorageError } from "../base/errors.ts";
 import { ensureFolder, lookAt } from "./folder.ts";
 import { storageError } from "./handle_cache.ts";
@@ -25,13 +26,28 @@ export function dress(path: string, file: { mode: number; mtime: number }): void
   const time = new Date(file.mtime);
   let fd: number | undefined;
   try {
-    fd = openSync(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0));
+    fd = openToDress(path);
     if (Deno.build.os !== "windows") fchmodSync(fd, bits);
     if (!Number.isNaN(time.getTime())) futimesSync(fd, time, time);
   } catch (error) {
     throw storageError(`Cannot set mode and time of "${path}"`, error);
   } finally {
     if (fd !== undefined) closeSync(fd);
+  }
+}
+
+/** A file that is ours may be closed to us: the archive's mode bits can say so. */
+function openToDress(path: string): number {
+  // Windows wants the right to write where a time is set.
+  const access = Deno.build.os === "windows" ? constants.O_RDWR : constants.O_RDONLY;
+  const flags = access | (constants.O_NOFOLLOW ?? 0);
+  try {
+    return openSync(path, flags);
+  } catch (error) {
+    const { code } = error as { code?: string };
+    if (code !== "EACCES" || !lookAt(path)?.isFile) throw error;
+    Deno.chmodSync(path, 0o600);
+    return openSync(path, flags);
   }
 }
 
@@ -85,6 +101,22 @@ export function giveName(
       hint: "find out who changes it, and run the same command again",
     });
   }
+}
+
+/**
+ * Dress a complete file in a private folder, and give it its name below `root`. See `giveName`.
+ *
+ * @throws {StorageError}
+ */
+export function finishFile(
+  root: string,
+  from: string,
+  file: { target: string; mode: number; mtime: number; before?: FileMark | null },
+): void {
+  // Looked at again: what lies behind a link by now is not ours to dress and move.
+  ensurePrivateFolder(dirname(from));
+  dress(from, file);
+  giveName(root, from, file.target, file.before);
 }
 
 /**

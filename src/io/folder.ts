@@ -45,6 +45,15 @@ export function lookAt(path: string): Deno.FileInfo | undefined {
   }
 }
 
+/** A path without links in it; undefined if nothing is there, or it cannot be looked at. */
+export function realPath(path: string): string | undefined {
+  try {
+    return Deno.realPathSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Remove folders that became empty, from the one around `target` up to below `root`. */
 export function pruneEmptyFolders(root: string, target: string): void {
   for (let path = dirname(target); path.length > root.length; path = dirname(path)) {

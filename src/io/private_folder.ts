@@ -15,8 +15,6 @@ export class PrivateFolder implements Disposable {
   readonly #path: string;
   readonly #lockPath: string;
   readonly #lock: Deno.FsFile;
-  /** Whether the `.dat` around it is ours to remove. */
-  readonly #madeDat: boolean;
 
   /**
    * @param root The folder; made with those above it if it is missing.
@@ -27,7 +25,6 @@ export class PrivateFolder implements Disposable {
     this.#dat = join(root, ".dat");
     this.#path = join(this.#dat, "trove.checkout");
     this.#lockPath = join(this.#dat, "trove.checkout.lock");
-    this.#madeDat = lookAt(this.#dat) === undefined;
     ensurePrivateFolder(this.#dat);
     this.#lock = this.#takeLock(root);
     try {
@@ -65,11 +62,11 @@ export class PrivateFolder implements Disposable {
     } finally {
       this.#lock.close();
     }
-    if (!this.#madeDat) return;
     try {
-      Deno.removeSync(this.#dat); // refuses a folder that is not empty
+      // Made for us, by this process or one that was killed. One with anything in it stays.
+      if (lookAt(this.#dat)?.isDirectory) Deno.removeSync(this.#dat);
     } catch {
-      // Another process works there by now.
+      // It is not empty.
     }
   }
 

@@ -75,6 +75,11 @@ export class RawFeed {
     return lengthFromTreeBits((index) => this.bitfield.hasNode(index), this.bitfield.nodeCount);
   }
 
+  /** Places for nodes in the tree file. */
+  get nodeSlots(): number {
+    return this.#tree.count();
+  }
+
   /** What the node's slot holds; undefined if it is blank or its size is none. */
   node(index: number): TreeNode | undefined {
     try {

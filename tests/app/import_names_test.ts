@@ -62,7 +62,7 @@ const AWKWARD: readonly Row[] = [
   ["$HOME", "fine"],
   ["a b  c", "fine"],
   [" leading", "fine"],
-  ["...hidden-no-more".slice(3), "fine"],
+  [".hidden", "fine"],
   ["%2e%2e%2f", "fine"],
   ["#hash", "fine"],
   ["a&b;c", "fine"],
@@ -76,7 +76,7 @@ const AWKWARD: readonly Row[] = [
   ["\\U1f980", "fine"],
   ["zero\\u200bwidth", "fine"],
   ["shown-as-\\ufffd", "fine"],
-  ["con.txt".replace(".", "_"), "fine"],
+  ["con_txt", "fine"],
   [long, "fine"],
 ];
 
@@ -104,17 +104,14 @@ testIn(
       if (kind === "skipped") continue;
       const path = `/${unquoted(name)}`;
       assert.equal(live[path], 1, `${JSON.stringify(path)} is in the archive`);
-      const told = warnings.some((text) =>
-        text.startsWith(`${JSON.stringify("").slice(1)}`) &&
-        text.includes(`"${path.slice(1)}"`)
-      );
+      const told = warnings.some((text) => text.startsWith(`"${path.slice(1)}" `));
       if (kind === "warned") assert.ok(told, `${JSON.stringify(path)} is told`);
     }
     const clashes = warnings.filter((text) => text.includes("normalisation"));
     assert.equal(
       clashes.length,
       4,
-      "three pairs of names that differ in case or normalisation only",
+      "four pairs of names differ in case or normalisation only",
     );
     assert.equal(warnings.filter((text) => text.startsWith("Skipped")).length, skipped);
 

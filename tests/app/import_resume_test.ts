@@ -202,6 +202,29 @@ testIn("a note counts only for the file and the feed that it is about", async ({
   }
 });
 
+testIn("a file that changes while it is gone on with is read from its start", async (place) => {
+  const { world, dir } = place;
+  put(dir, "b", 4 * MIB);
+  await assert.rejects(importDir(dir, world, { onEvent: killAt(world, "b", 3) }), Killed);
+  // Between the look at the file and its first byte, the part that was signed becomes another.
+  const { statSync } = Deno;
+  using stack = new DisposableStack();
+  stack.defer(() => void (Deno.statSync = statSync));
+  Deno.statSync = (path) => {
+    if (path === join(dir, "b")) {
+      Deno.statSync = statSync;
+      using file = Deno.openSync(path, { write: true });
+      file.writeSync(new Uint8Array(100));
+      file.utimeSync(5, 5);
+    }
+    return statSync(path);
+  };
+  using archive = openArchive(dir, { world, access: "write" });
+  const { entries } = await importInto(archive, world);
+  assert.deepEqual(entries, ["put /b"], "no version is half the one and half the other");
+  assertImported(archive, dir);
+});
+
 testIn("a file that grows while it is read keeps what was signed of it", async ({ world, dir }) => {
   put(dir, "log", 3 * MIB);
   world.clock.monotonicMs = 1000;

@@ -217,3 +217,46 @@ Deno.test("a path that is too long with its folder is refused, and the rest arri
   assert.deepEqual(filesOf(temp.join("copy")), new Map([["fine", "fine"]]));
   assert.match(warnings(json)[0], /with its folder it has more than \d+ bytes/);
 });
+
+/** Where somebody puts a link while files arrive, and how it is to be noticed. */
+const SWAPS = ["sub", "sub/deep", ".dat/trove.staging"];
+
+for (const extra of [[], ["--history"]]) {
+  for (const swapped of SWAPS) {
+    Deno.test(`a link that takes the place of ${swapped} while files come${extra.join("")} is not followed`, async () => {
+      using temp = tempFolder();
+      using owner = new CraftedArchive(temp, { history: true });
+      for (let n = 0; n < 40; n++) owner.put(`/sub/deep/f${n}`, `${n} `.repeat(5000));
+      const outside = temp.folder("outside");
+      // Whatever name it may look for there, and what it could do to such a file.
+      const names = Array.from({ length: 50 }, (_, n) => [`f${n}`, `${n}`, `${n}.file`]).flat();
+      for (const name of names) Deno.writeTextFileSync(join(outside, name), "precious");
+      const modes = () => names.map((name) => Deno.statSync(join(outside, name)).mode);
+      const before = modes();
+      // After the plan was made and before the last file is named: when the tenth file gets its name.
+      const { renameSync } = Deno;
+      let named = 0;
+      Deno.renameSync = (from, to) => {
+        renameSync(from, to);
+        if (!/f\d+$/.test(String(to)) || ++named !== 10) return;
+        const place = temp.join("copy", ...swapped.split("/"));
+        renameSync(place, temp.join("moved away"));
+        Deno.symlinkSync(outside, place);
+      };
+      let ran;
+      try {
+        ran = await cloneCrafted(temp, owner, ...extra);
+      } finally {
+        Deno.renameSync = renameSync;
+      }
+      assert.equal(named, 10, "it ends there");
+      assert.equal(ran.code, 6, ran.stderr);
+      assert.match(ran.json.at(-1)!.message, /symbolic link|changed meanwhile/);
+      assert.deepEqual([...Deno.readDirSync(outside)].length, names.length);
+      assert.deepEqual(modes(), before);
+      for (const name of names) {
+        assert.equal(Deno.readTextFileSync(join(outside, name)), "precious");
+      }
+    });
+  }
+}

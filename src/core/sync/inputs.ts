@@ -93,8 +93,15 @@ export type Report =
   | { kind: "complete"; feed: FeedId }
   /** A block that should be here cannot be read, or does not match the tree. */
   | { kind: "damaged"; feed: FeedId; block: number }
-  /** What a peer holds of a feed that is compared. Once per link. */
-  | { kind: "probed"; peer: PeerId; address: PeerAddress; feed: FeedId; found: Comparison }
+  /** What a peer holds of a feed that is compared; if more than we do, its proof. Once per link. */
+  | {
+    kind: "probed";
+    peer: PeerId;
+    address: PeerAddress;
+    feed: FeedId;
+    found: Comparison;
+    proof?: VerifiedBlock;
+  }
   /** Two signed histories: the feed takes no further part. */
   | { kind: "forked"; feed: FeedId; error: TroveError }
   /** No peer is linked, and no address is left to try. */

@@ -185,10 +185,17 @@ function askForProof(state: SyncState, peer: PeerState, link: FeedLink, block: n
   state.send(peer, link, { type: "request", index: block, bytes: 0, hash: true, nodes: 0 });
 }
 
-function finish(state: SyncState, peer: PeerState, link: FeedLink, found: Comparison): void {
+function finish(
+  state: SyncState,
+  peer: PeerState,
+  link: FeedLink,
+  found: Comparison,
+  proof?: VerifiedBlock,
+): void {
   link.probe!.done = true;
   const { id, address } = peer;
-  state.report({ kind: "probed", peer: id, address, feed: link.feed, found });
+  const ahead = found.kind === "ahead" ? { proof } : {};
+  state.report({ kind: "probed", peer: id, address, feed: link.feed, found, ...ahead });
 }
 
 /** Take a Data that answers a comparison. Answers false if it is none. */
@@ -232,7 +239,7 @@ function compareNext(
   }
   // A copy with holes may prove our last block under an older length: no news about the newest one.
   const older = found.kind === "same" || found.kind === "behind";
-  finish(state, peer, link, older ? status.first ?? found : found);
+  finish(state, peer, link, older ? status.first ?? found : found, proof);
 }
 
 /** A peer of a feed that we serve has proven blocks that we never signed. */

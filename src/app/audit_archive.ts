@@ -1,0 +1,424 @@
+/**
+ * Looking at everything of an archive on disk and saying what is wrong, however damaged it is.
+ * Nothing is changed, and nothing is taken for granted: the SLEEP files are read as they lie there.
+ *
+ * Source: spec of storage, sections 8, 14 and 15; of the dat directory, sections 1, 2 and 5; of the
+ * drive, section 10.
+ */
+import { equalBytes } from "../base/bytes.ts";
+import { StorageError, TroveError } from "../base/errors.ts";
+import type { World } from "../base/world.ts";
+import type { TreeNode } from "../core/feed/node.ts";
+import { PAGE_BYTES } from "../core/sleep/bitfield_page.ts";
+import { entryCount } from "../core/sleep/layout.ts";
+import { PageSummary } from "../core/sleep/page_summary.ts";
+import { contentSeed } from "../crypto/hash.ts";
+import { keyPair, PUBLIC_KEY_BYTES } from "../crypto/sign.ts";
+import { indexCorrections } from "../io/bitfield_index.ts";
+import { DataFile } from "../io/data_file.ts";
+import {
+  auditFeed,
+  type AuditOptions,
+  type FeedAudit,
+  glanceAtFeed,
+} from "../io/feed_audit.ts";
+import { lookAt } from "../io/folder.ts";
+import { openFile } from "../io/random_access.ts";
+import { RawFeed } from "../io/raw_feed.ts";
+import { WorkingFiles } from "../io/working_files.ts";
+import { type ArchivePaths, readSmallFile } from "./archive_folder.ts";
+import { AuditedEntries, distinctFiles, placeFiles } from "./audit_entries.ts";
+import {
+  compareFile,
+  type FileBlocks,
+  type FileFault,
+  judgeFile,
+  problemOfFile,
+} from "./audit_files.ts";
+import type { PlannedFile } from "./checkout_plan.ts";
+import { type FeedName, type Problem, problemsOfFeed, runOf } from "./damage.ts";
+import { findPublicKey, type FoundPublicKey } from "./find_key.ts";
+import { findSecretKey } from "./secret_keys.ts";
+import { readVersionNote } from "./version_notes.ts";
+import { RangeSet } from "../base/ranges.ts";
+
+export interface AuditProgress {
+  readonly feed?: FeedName;
+  /** From 0 to 1, of the part that is looked at now. */
+  readonly share: number;
+  /** What is looked at now, for people. */
+  readonly text: string;
+}
+
+export interface ArchiveAuditOptions {
+  readonly world: World;
+  /** Look at lengths, roots and sizes, and not at the content's blocks. */
+  readonly quick?: boolean;
+  /** The key of the link, where the user knows it. */
+  readonly givenKey?: Uint8Array;
+  readonly onProgress?: (progress: AuditProgress) => void;
+}
+
+export interface ArchiveAudit {
+  readonly paths: ArchivePaths;
+  readonly history: boolean;
+  /** The archive's key, as far as it can be told. */
+  readonly key?: FoundPublicKey;
+  readonly secretKey?: Uint8Array;
+  readonly owned: boolean;
+  readonly metadata: FeedAudit;
+  readonly content?: FeedAudit;
+  readonly contentKey?: Uint8Array;
+  readonly contentSecretKey?: Uint8Array;
+  readonly version: number;
+  /** The working files of the newest version, as far as it can be known; `allFiles`: all of it. */
+  readonly files: readonly PlannedFile[];
+  readonly allFiles: boolean;
+  readonly fileFaults: readonly FileFault[];
+  readonly problems: readonly Problem[];
+}
+
+const PUBLIC_MODE_NOTES = ["latest", "synced"] as const;
+
+/** Look at the archive. @throws {StorageError} If the disk does not let us. */
+export function auditArchive(paths: ArchivePaths, options: ArchiveAuditOptions): ArchiveAudit {
+  using opened = new DisposableStack();
+  return new ArchiveAuditor(paths, options, opened).run();
+}
+
+class ArchiveAuditor {
+  readonly #paths: ArchivePaths;
+  readonly #options: ArchiveAuditOptions;
+  readonly #opened: DisposableStack;
+  readonly #problems: Problem[] = [];
+  readonly #history: boolean;
+  readonly #interrupted: boolean;
+
+  constructor(paths: ArchivePaths, options: ArchiveAuditOptions, opened: DisposableStack) {
+    this.#paths = paths;
+    this.#options = options;
+    this.#opened = opened;
+    this.#history = paths.layout !== "dat" || lookAt(paths.feed("content", "data")) !== undefined;
+    this.#interrupted = lookAt(paths.lock) !== undefined;
+  }
+
+  run(): ArchiveAudit {
+    const paths = this.#paths;
+    const raw = this.#openFeed("metadata");
+    const key = this.#checkKey(raw);
+    const { secretKey } = this.#findSecretKey(key?.publicKey);
+    const owned = secretKey !== undefined;
+
+    const data = new DataFile(this.#file(paths.feed("metadata", "data")));
+    const entries = new AuditedEntries(data);
+    const metadata = auditFeed(raw, {
+      publicKey: key?.publicKey ?? new Uint8Array(PUBLIC_KEY_BYTES),
+      blocks: { read: (span) => data.read(span), mayHold: () => true },
+      onBlock: (block, bytes, about) => entries.take(block, bytes, about),
+      onProgress: this.#tell("metadata"),
+    });
+    this.#say(metadata, "metadata", owned, false);
+    this.#checkIndex("metadata", raw);
+    this.#checkComplete(metadata, raw, owned);
+
+    const version = Math.max(0, metadata.length - 1);
+    const listed = version === 0 ? { files: [], all: true } : entries.files(version);
+    if (!listed.all && metadata.badBlocks.isEmpty && metadata.length > 0) {
+      this.#problems.push({
+        kind: "incomplete",
+        feed: "metadata",
+        message: `the files of version ${version} are not all known: entries are missing`,
+        repair: "pull",
+        harmless: true,
+      });
+    }
+    const files = placeFiles(listed.files, paths.dir);
+    const contentKey = this.#checkContentKey(entries.contentKey);
+    const found = contentKey === undefined
+      ? undefined
+      : this.#checkContent(contentKey, { entries, files, owned, secretKey, all: listed.all });
+    this.#problems.push(...entries.problems);
+    const fileFaults = this.#checkFiles(files, { version, owned, found });
+    this.#checkNotes(version);
+    return {
+      paths,
+      history: this.#history,
+      key,
+      secretKey,
+      owned,
+      metadata,
+      content: found?.audit,
+      contentKey,
+      contentSecretKey: found?.secretKey,
+      version,
+      files,
+      allFiles: listed.all,
+      fileFaults,
+      problems: this.#problems,
+    };
+  }
+
+  #file(path: string) {
+    const file = openFile(path, { access: "read" });
+    this.#opened.defer(() => file.close());
+    return file;
+  }
+
+  #openFeed(feed: FeedName): RawFeed {
+    const paths = this.#paths;
+    return new RawFeed({
+      tree: this.#file(paths.feed(feed, "tree")),
+      signatures: this.#file(paths.feed(feed, "signatures")),
+      bitfield: this.#file(paths.feed(feed, "bitfield")),
+      staged: feed === "content" && !this.#history ? this.#file(paths.staged) : undefined,
+    });
+  }
+
+  #tell(feed: FeedName): AuditOptions["onProgress"] {
+    const { onProgress } = this.#options;
+    return onProgress && ((block, total) => {
+      onProgress({ feed, share: block / total, text: `${feed}: block ${block} of ${total}` });
+    });
+  }
+
+  #say(audit: FeedAudit, feed: FeedName, owned: boolean, withoutBlocks: boolean): void {
+    const interrupted = this.#interrupted;
+    this.#problems.push(...problemsOfFeed(feed, audit, { owned, interrupted, withoutBlocks }));
+  }
+
+  #checkKey(raw: RawFeed): FoundPublicKey | undefined {
+    const { world, givenKey } = this.#options;
+    const path = this.#paths.feed("metadata", "key");
+    const stored = readSmallFile(path);
+    const key = findPublicKey(raw, { stored, given: givenKey, world });
+    if (stored === undefined || stored.length !== PUBLIC_KEY_BYTES || key?.from !== "file") {
+      const what = stored === undefined
+        ? "it is missing"
+        : stored.length !== PUBLIC_KEY_BYTES
+        ? `it holds ${stored.length} bytes, not ${PUBLIC_KEY_BYTES}`
+        : "it is not the key that signed this archive";
+      this.#problems.push({
+        kind: "key",
+        feed: "metadata",
+        path: "metadata.key",
+        message: `metadata.key: ${what}`,
+        repair: key === undefined ? "key" : "local",
+      });
+    }
+    return key;
+  }
+
+  #findSecretKey(publicKey: Uint8Array | undefined): { secretKey?: Uint8Array } {
+    if (publicKey === undefined) return {};
+    try {
+      const { secretKey, warning } = findSecretKey(this.#paths, publicKey, this.#options.world);
+      if (warning !== undefined && secretKey === undefined) {
+        this.#problems.push({
+          kind: "secret-key",
+          message: warning,
+          repair: "key",
+          harmless: true,
+        });
+      }
+      return { secretKey };
+    } catch (error) {
+      if (!(error instanceof TroveError)) throw error;
+      this.#problems.push({ kind: "secret-key", message: error.message, repair: "key" });
+      return {};
+    }
+  }
+
+  /** The key of the content feed: what metadata block 0 says; if that is lost, what the file says. */
+  #checkContentKey(named: Uint8Array | undefined): Uint8Array | undefined {
+    const stored = readSmallFile(this.#paths.feed("content", "key"));
+    if (named === undefined) return stored?.length === PUBLIC_KEY_BYTES ? stored : undefined;
+    if (stored === undefined || !equalBytes(stored, named)) {
+      const what = stored === undefined ? "it is missing" : "it is not what the metadata names";
+      this.#problems.push({
+        kind: "key",
+        feed: "content",
+        path: "content.key",
+        message: `content.key: ${what}`,
+        repair: "local",
+      });
+    }
+    return named;
+  }
+
+  #checkIndex(feed: FeedName, raw: RawFeed): void {
+    const { pageBytes } = raw;
+    if (pageBytes !== PAGE_BYTES) return; // absent there, as far as readers go
+    const file = this.#file(this.#paths.feed(feed, "bitfield"));
+    const pages = entryCount(file.size(), pageBytes);
+    const wrong = new Set<number>();
+    const options = { pageBytes, ownTree: false };
+    for (const { offset } of indexCorrections(file, options, pages, new PageSummary(pages))) {
+      wrong.add(Math.floor((offset - 32) / pageBytes));
+    }
+    for (const page of wrong) {
+      this.#problems.push({
+        kind: "index",
+        feed,
+        index: page,
+        message: `${feed}: the index of bitfield page ${page} does not sum up its blocks; ` +
+          "it is never relied on",
+        repair: "local",
+        harmless: true,
+      });
+    }
+  }
+
+  /** Whoever owns an archive has every entry; a clone may still be on its way. */
+  #checkComplete(audit: FeedAudit, { bitfield }: RawFeed, owned: boolean): void {
+    const missing = new RangeSet();
+    let at = bitfield.nextBlock(0, audit.length, false);
+    for (; at !== -1; at = bitfield.nextBlock(at + 1, audit.length, false)) {
+      if (!audit.unmarkedBlocks.has(at)) missing.add(at, at + 1);
+    }
+    const wasComplete = owned || (readNote(this.#paths, "synced") ?? 0) >= audit.length - 1;
+    for (const { start, end } of missing) {
+      this.#problems.push({
+        kind: wasComplete ? "block" : "incomplete",
+        feed: "metadata",
+        index: start,
+        count: end - start === 1 ? undefined : end - start,
+        message: `metadata: ${runOf("block", start, end)} ${end - start === 1 ? "is" : "are"} ` +
+          "not here",
+        repair: wasComplete ? "peer" : "pull",
+        harmless: wasComplete ? undefined : true,
+      });
+    }
+  }
+
+  #checkContent(
+    publicKey: Uint8Array,
+    { entries, files, owned, secretKey, all }: {
+      entries: AuditedEntries;
+      files: readonly PlannedFile[];
+      owned: boolean;
+      secretKey: Uint8Array | undefined;
+      all: boolean;
+    },
+  ): ContentFound {
+    const raw = this.#openFeed("content");
+    const derived = secretKey && keyPair(contentSeed(secretKey));
+    const own = derived !== undefined && equalBytes(derived.publicKey, publicKey)
+      ? derived.secretKey
+      : undefined;
+    const places = this.#history ? undefined : new WorkingFiles(
+      distinctFiles(files),
+      this.#paths.staging,
+    );
+    if (places !== undefined) this.#opened.defer(() => places.close());
+    const data = new DataFile(this.#file(this.#paths.feed("content", "data")));
+    const audit = this.#options.quick ? glanceAtFeed(raw, publicKey) : auditFeed(raw, {
+      publicKey,
+      blocks: places ?? { read: (span) => data.read(span), mayHold: () => true },
+      onOffset: entries.offsetChecker(),
+      onProgress: this.#tell("content"),
+    });
+    this.#say(audit, "content", owned, places !== undefined);
+    this.#checkIndex("content", raw);
+    if (places !== undefined && all) this.#checkUnowned(audit, places);
+    return { raw, audit, secretKey: own };
+  }
+
+  /** Where files are the content, a block that no file has cannot be here. */
+  #checkUnowned({ badBlocks }: FeedAudit, places: WorkingFiles): void {
+    for (const { start, end } of badBlocks) {
+      for (let block = start; block < end; block++) {
+        if (places.fileOf(block) !== undefined) continue;
+        this.#problems.push({
+          kind: "block-bit",
+          feed: "content",
+          index: block,
+          message: `content: block ${block} is marked as held, and no file has it`,
+          repair: "local",
+        });
+      }
+    }
+  }
+
+  #checkFiles(
+    files: readonly PlannedFile[],
+    { version, owned, found }: { version: number; owned: boolean; found?: ContentFound },
+  ): FileFault[] {
+    const { quick, onProgress } = this.#options;
+    if (this.#paths.layout !== "dat") return [];
+    const synced = readNote(this.#paths, "synced") ?? 0;
+    const faults: FileFault[] = [];
+    const distinct = new Set(distinctFiles(files));
+    files.forEach((file, at) => {
+      onProgress?.({ share: at / files.length, text: `file ${at} of ${files.length}` });
+      const blocks = this.#blocksOf(file, { found, quick, mapped: distinct.has(file) });
+      const fault = judgeFile(file, blocks, { owned, synced });
+      if (fault === undefined) return;
+      faults.push(fault);
+      this.#problems.push(problemOfFile(fault, { owned, version, history: this.#history }));
+    });
+    return faults;
+  }
+
+  /** What is known of the blocks of a file under its name. */
+  #blocksOf(
+    file: PlannedFile,
+    { found, quick, mapped }: { found?: ContentFound; quick?: boolean; mapped: boolean },
+  ): FileBlocks {
+    const { offset, blocks } = file;
+    const wrong = new RangeSet();
+    if (blocks === 0) return { marked: false, wrong };
+    if (found === undefined) {
+      wrong.add(offset, offset + blocks);
+      return { marked: false, wrong };
+    }
+    const { raw, audit } = found;
+    const { bitfield } = raw;
+    const end = Math.min(offset + blocks, audit.length);
+    const marked = !this.#history && bitfield.nextBlock(offset, end, true) !== -1;
+    if (quick) return { marked, wrong };
+    if (this.#history || !mapped) {
+      const leaf = (block: number): TreeNode | undefined =>
+        audit.fixes.get(2 * block) ?? raw.node(2 * block);
+      return { marked, wrong: compareFile(file, leaf, () => {}) };
+    }
+    for (let block = offset; block < end; block++) {
+      const here = bitfield.hasBlock(block) ? !audit.badBlocks.has(block) : false;
+      if (!here && !audit.unmarkedBlocks.has(block)) wrong.add(block, block + 1);
+    }
+    if (end < offset + blocks) wrong.add(Math.max(end, offset), offset + blocks);
+    return { marked, wrong };
+  }
+
+  #checkNotes(version: number): void {
+    const [latest, synced] = PUBLIC_MODE_NOTES.map((note) => readNote(this.#paths, note));
+    const wrong = (path: string, message: string) => {
+      this.#problems.push({ kind: "note", path, message: `${path}: ${message}`, repair: "local" });
+    };
+    if (latest !== undefined && latest > version) {
+      wrong("metadata.latest", `it says version ${latest}, the newest is ${version}`);
+    } else if (latest !== undefined && synced !== undefined && latest < synced) {
+      // Removals are applied before a version is complete.
+      if (synced <= version) {
+        wrong("metadata.latest", `it says version ${latest}, version ${synced} was complete`);
+      }
+    }
+    if (synced !== undefined && synced > version) {
+      wrong("trove.synced", `it says version ${synced}, the newest is ${version}`);
+    }
+  }
+}
+
+interface ContentFound {
+  readonly raw: RawFeed;
+  readonly audit: FeedAudit;
+  readonly secretKey?: Uint8Array;
+}
+
+function readNote(paths: ArchivePaths, note: "latest" | "synced"): number | undefined {
+  try {
+    return readVersionNote(paths, note);
+  } catch (error) {
+    if (error instanceof StorageError) return undefined;
+    throw error;
+  }
+}

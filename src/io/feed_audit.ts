@@ -1,0 +1,468 @@
+/**
+ * Checking all there is of a feed on disk, in one pass from the first block to the last and without
+ * changing anything. Source: spec of storage, section 15, "full verify".
+ *
+ * The length is that of the newest good signature; what the bits say is compared with it.
+ */
+import { equalBytes } from "../base/bytes.ts";
+import { RangeSet } from "../base/ranges.ts";
+import { turnBack } from "../base/turned_bit.ts";
+import type { BlockSpan } from "../core/feed/block_store.ts";
+import { blocksUpTo, fullRoots, leftSpan, parent, sibling } from "../core/feed/flat_tree.ts";
+import type { TreeNode } from "../core/feed/node.ts";
+import { BLOCKS_PER_PAGE } from "../core/sleep/bitfield_page.ts";
+import { HASH_BYTES, leafHash, rootHash } from "../crypto/hash.ts";
+import { verify } from "../crypto/sign.ts";
+import { AuditNodes, type Candidate, type Finding, type Spot } from "./audit_nodes.ts";
+import type { HeaderFault, RawFeed } from "./raw_feed.ts";
+
+/** Where the bytes of a block are looked for. */
+export type BlockPlace = "final" | "staged";
+
+/** The bytes of a feed's blocks, as far as somebody knows where they should be. */
+export interface AuditedBlocks {
+  /** The bytes at a block's place, or undefined if they cannot be read in full. */
+  read(span: BlockSpan, place: BlockPlace): Uint8Array | undefined;
+  /** Where the block lies by what the archive's entries say, if they say anything. */
+  hint?(block: number): BlockSpan | undefined;
+  /** Whether a block that is not marked as held may be there all the same. */
+  mayHold(block: number): boolean;
+}
+
+export interface AuditOptions {
+  readonly publicKey: Uint8Array;
+  readonly blocks: AuditedBlocks;
+  /**
+   * Told of every block whose bytes are known, in order. They are not kept. `turned`: one bit of
+   * them is wrong on disk and was put right here.
+   */
+  readonly onBlock?: (
+    block: number,
+    bytes: Uint8Array,
+    about: { readonly byteOffset: number; readonly turned: boolean },
+  ) => void;
+  /** Told before block `block` where it begins, in bytes of the feed, if the tree knows. */
+  readonly onOffset?: (block: number, byteOffset: number | undefined) => void;
+  /** How many blocks of how many were looked at. */
+  readonly onProgress?: (blocks: number, total: number) => void;
+}
+
+/** What is true of a feed, and what is wrong. Node and block numbers are below `length`. */
+export interface FeedAudit {
+  readonly faults: readonly HeaderFault[];
+  /** Blocks that the newest good signature is for; what the bits say if no signature is good. */
+  readonly length: number;
+  /** Blocks, as the bits say. */
+  readonly bitsLength: number;
+  /** The newest length whose signature's slot is not blank. */
+  readonly claimedLength: number;
+  /** Whether a signature proves `length`, or there is nothing to prove. */
+  readonly proven: boolean;
+  /**
+   * Whether everything up to what the bits say is known to be what it was, though maybe no signature
+   * proves it: each node follows from those below, up to the roots.
+   */
+  readonly resignable: boolean;
+  /** The roots of `length`, as they should be; undefined if one is not known. */
+  readonly roots: readonly TreeNode[] | undefined;
+  /** Held blocks and marked nodes that were looked at, and signatures that are not blank. */
+  readonly counts: { blocks: number; nodes: number; signatures: number };
+  /** Blocks that should be here and whose bytes are missing or wrong. */
+  readonly badBlocks: RangeSet;
+  /** Blocks that are here and not marked so. */
+  readonly unmarkedBlocks: RangeSet;
+  /** Of the bad blocks the right bytes, where the block is small and a single bit had turned. */
+  readonly turnedBlocks: ReadonlyMap<number, Uint8Array>;
+  /** Nodes whose slot is blank or wrong. Those in `fixes` have their right values there. */
+  readonly badNodes: RangeSet;
+  readonly fixes: ReadonlyMap<number, TreeNode>;
+  readonly unmarkedNodes: RangeSet;
+  /** Lengths whose signature is bad, or about roots that are not here. */
+  readonly badSignatures: RangeSet;
+  /** Of these the right ones, where a single bit had turned. */
+  readonly turnedSignatures: ReadonlyMap<number, Uint8Array>;
+  /** Marked as held beyond `length`, or in a part of the tree that does not exist. */
+  readonly strayBlocks: RangeSet;
+  readonly strayNodes: RangeSet;
+}
+
+/** Right values of nodes that are remembered at most; further ones count as unknown. */
+const MAX_FIXES = 1_000_000;
+const MAX_ROOT_CHOICES = 64;
+/** Each costs 512 tries; where more are bad, it is no single bit that turned. */
+const MAX_TURNED_SIGNATURES = 4;
+/** A try costs a hash of the block, and there are eight to a byte. */
+const MAX_TURNED_BYTES = 2048;
+const MAX_TURNED_BLOCKS = 16;
+
+export function auditFeed(raw: RawFeed, options: AuditOptions): FeedAudit {
+  return new Auditor(raw, options).run();
+}
+
+class Auditor {
+  readonly #raw: RawFeed;
+  readonly #options: AuditOptions;
+  readonly #nodes: AuditNodes;
+  /** The roots of what was visited so far. */
+  #stack: Spot[] = [];
+  readonly #counts = { blocks: 0, nodes: 0, signatures: 0 };
+  readonly #badBlocks = new RangeSet();
+  readonly #unmarkedBlocks = new RangeSet();
+  readonly #turnedBlocks = new Map<number, Uint8Array>();
+  /** Bad blocks whose bits were tried. */
+  #triedBlocks = 0;
+  readonly #badNodes = new RangeSet();
+  readonly #fixes = new Map<number, TreeNode>();
+  readonly #unmarkedNodes = new RangeSet();
+  readonly #badSignatures = new RangeSet();
+  readonly #turnedSignatures = new Map<number, Uint8Array>();
+  /** Bad signatures whose bits were tried. */
+  #turned = 0;
+  #provenLength = 0;
+  #provenRoots: readonly TreeNode[] = [];
+
+  constructor(raw: RawFeed, options: AuditOptions) {
+    this.#raw = raw;
+    this.#options = options;
+    this.#nodes = new AuditNodes(raw, (finding) => this.#take(finding));
+  }
+
+  run(): FeedAudit {
+    const raw = this.#raw;
+    const bitsLength = raw.lengthFromBits();
+    const claimedLength = raw.newestSignature();
+    const end = Math.max(bitsLength, claimedLength);
+    let resignable = false;
+    let rootsAtBits: readonly TreeNode[] | undefined;
+    for (let block = 0; block < end;) {
+      this.#options.onProgress?.(block, end);
+      block = this.#visit(block, end);
+      if (block !== bitsLength) continue;
+      rootsAtBits = this.#likelyRoots();
+      resignable = this.#badNodes.isEmpty &&
+        this.#stack.every(({ candidates }) => candidates.length === 1 && candidates[0].solid);
+    }
+    for (const { candidates } of this.#stack) this.#nodes.settle(candidates[0]?.findings);
+    this.#options.onOffset?.(end, this.#byteOffset());
+
+    const proven = this.#provenLength > 0 || end === 0;
+    const length = this.#provenLength > 0 ? this.#provenLength : bitsLength;
+    // Of what lies beyond, crashes may leave anything; only what is marked there counts.
+    const leaves = [this.#badBlocks, this.#unmarkedBlocks];
+    for (const set of leaves) set.remove(length, Number.MAX_SAFE_INTEGER);
+    for (const set of [this.#badNodes, this.#unmarkedNodes]) dropBeyond(set, length);
+    for (const index of this.#fixes.keys()) {
+      if (blocksUpTo(index) > length) this.#fixes.delete(index);
+    }
+    return {
+      faults: raw.faults,
+      length,
+      bitsLength,
+      claimedLength,
+      proven,
+      resignable,
+      roots: this.#provenLength > 0 ? this.#provenRoots : rootsAtBits ?? (length > 0 ? undefined : []),
+      counts: this.#counts,
+      badBlocks: this.#badBlocks,
+      unmarkedBlocks: this.#unmarkedBlocks,
+      turnedBlocks: this.#turnedBlocks,
+      badNodes: this.#badNodes,
+      fixes: this.#fixes,
+      unmarkedNodes: this.#unmarkedNodes,
+      badSignatures: this.#badSignatures,
+      turnedSignatures: this.#turnedSignatures,
+      strayBlocks: strayBlocks(raw, length),
+      strayNodes: strayNodes(raw, length),
+    };
+  }
+
+  #take(finding: Finding): void {
+    switch (finding.kind) {
+      case "block":
+        return this.#badBlocks.add(finding.block, finding.block + 1);
+      case "lost-node":
+        return this.#badNodes.add(finding.index, finding.index + 1);
+      case "unmarked-node":
+        return this.#unmarkedNodes.add(finding.index, finding.index + 1);
+      case "node": {
+        const { index, hash, size } = finding.node;
+        this.#badNodes.add(index, index + 1);
+        if (this.#fixes.size < MAX_FIXES) this.#fixes.set(index, { index, hash, size });
+      }
+    }
+  }
+
+  /** Look at a block, or pass over a whole page of which nothing is here. Gives the next one. */
+  #visit(block: number, end: number): number {
+    const { bitfield, staged } = this.#raw;
+    const next = block + BLOCKS_PER_PAGE;
+    if (
+      block % BLOCKS_PER_PAGE === 0 && next <= end &&
+      bitfield.isPageEmpty(block / BLOCKS_PER_PAGE) &&
+      staged?.isPageEmpty(block / BLOCKS_PER_PAGE) !== false && !this.#holdsNodes(block, next)
+    ) {
+      this.#push(this.#nodes.unvisited(block + next - 1));
+      for (let length = block + 1; length <= next; length++) this.#checkSignature(length);
+      return next;
+    }
+    this.#options.onOffset?.(block, this.#byteOffset());
+    this.#push(this.#visitLeaf(block));
+    this.#checkSignature(block + 1);
+    return block + 1;
+  }
+
+  /** Whether the tree file has anything between two blocks: then only the bits are missing. */
+  #holdsNodes(from: number, to: number): boolean {
+    const end = Math.min(2 * to - 1, this.#raw.nodeSlots);
+    for (let index = 2 * from; index < end; index++) {
+      if (this.#raw.node(index) !== undefined) return true;
+    }
+    return false;
+  }
+
+  #visitLeaf(block: number): Spot {
+    const { bitfield, staged } = this.#raw;
+    const marked = bitfield.hasNode(2 * block);
+    if (marked) this.#counts.nodes++;
+    const isFinal = bitfield.hasBlock(block);
+    // A staged bit counts only for a block whose hash is known.
+    const isStaged = !isFinal && marked && staged?.hasBlock(block) === true;
+    if (!isFinal && !isStaged) return this.#visitUnheld(block);
+    this.#counts.blocks++;
+    const { node, bytes } = this.#readBlock(block, isFinal ? "final" : "staged");
+    if (node !== undefined) this.#tell(block, bytes!);
+    else if (bytes !== undefined) this.#turnBack(block, bytes);
+    const found = node ?? (bytes && leafOf(block, bytes));
+    return this.#nodes.leaf(block, found, found === undefined);
+  }
+
+  #tell(block: number, bytes: Uint8Array, turned = false): void {
+    const byteOffset = this.#byteOffset();
+    if (byteOffset !== undefined) this.#options.onBlock?.(block, bytes, { byteOffset, turned });
+  }
+
+  #turnBack(block: number, bytes: Uint8Array): void {
+    if (bytes.length > MAX_TURNED_BYTES || this.#triedBlocks++ >= MAX_TURNED_BLOCKS) return;
+    const hash = this.#raw.slot(2 * block).slice(0, HASH_BYTES);
+    const right = turnBack(bytes, (tried) => equalBytes(leafHash(tried), hash));
+    if (right === undefined) return;
+    this.#turnedBlocks.set(block, right);
+    this.#tell(block, right, true);
+  }
+
+  #visitUnheld(block: number): Spot {
+    const stored = this.#raw.node(2 * block);
+    if (stored !== undefined && this.#options.blocks.mayHold(block)) {
+      const { node, bytes } = this.#readBlock(block, "final");
+      if (node !== undefined) {
+        this.#unmarkedBlocks.add(block, block + 1);
+        this.#tell(block, bytes!);
+        return this.#nodes.leaf(block, node, false);
+      }
+    }
+    return this.#nodes.leaf(block, undefined, false);
+  }
+
+  /**
+   * The block's bytes; `node` is their leaf if its hash is the stored one. Places and sizes may be
+   * damaged themselves, so all that is known of them is tried.
+   */
+  #readBlock(
+    block: number,
+    place: BlockPlace,
+  ): { readonly node?: TreeNode; readonly bytes?: Uint8Array } {
+    const { blocks } = this.#options;
+    const stored = this.#raw.node(2 * block);
+    let first: Uint8Array | undefined;
+    for (const span of this.#spansOf(block, stored)) {
+      const bytes = blocks.read(span, place);
+      if (bytes === undefined) continue;
+      const node = leafOf(block, bytes);
+      const slot = this.#raw.slot(2 * block);
+      if (equalBytes(node.hash, slot.subarray(0, HASH_BYTES))) return { node, bytes };
+      first ??= bytes.slice();
+    }
+    return { bytes: first };
+  }
+
+  *#spansOf(block: number, stored: TreeNode | undefined): Generator<BlockSpan> {
+    const byteOffset = this.#byteOffset();
+    if (stored !== undefined && byteOffset !== undefined) {
+      yield { block, byteOffset, size: stored.size };
+    }
+    const hint = this.#options.blocks.hint?.(block);
+    if (hint !== undefined) yield hint;
+    const above = this.#raw.node(parent(2 * block));
+    const beside = this.#raw.node(sibling(2 * block));
+    if (above !== undefined && beside !== undefined && byteOffset !== undefined) {
+      const size = above.size - beside.size;
+      if (size >= 0 && size !== stored?.size) yield { block, byteOffset, size };
+    }
+  }
+
+  /** Where the next block begins, as far as the roots before it are known. */
+  #byteOffset(): number | undefined {
+    let offset = 0;
+    for (const { candidates } of this.#stack) {
+      if (candidates.length === 0) return undefined;
+      offset += candidates[0].size;
+    }
+    return offset;
+  }
+
+  #push(spot: Spot): void {
+    let top = spot;
+    let left = this.#stack.at(-1);
+    while (left !== undefined && parent(left.index) === parent(top.index)) {
+      this.#stack.pop();
+      top = this.#nodes.join(left, top);
+      if (this.#raw.bitfield.hasNode(top.index)) this.#counts.nodes++;
+      left = this.#stack.at(-1);
+    }
+    this.#stack.push(top);
+  }
+
+  #checkSignature(length: number): void {
+    const signature = this.#raw.signature(length);
+    if (signature === undefined) return;
+    this.#counts.signatures++;
+    const covers = this.#stack.reduce((sum, { index }) => Math.max(sum, blocksUpTo(index)), 0);
+    const chosen = covers === length ? this.#findRoots(signature) : undefined;
+    if (chosen === undefined) {
+      this.#badSignatures.add(length, length + 1);
+      const roots = covers === length ? this.#likelyRoots() : undefined;
+      if (roots === undefined || this.#turned++ >= MAX_TURNED_SIGNATURES) return;
+      const root = rootHash(roots);
+      const { publicKey } = this.#options;
+      const right = turnBack(signature, (bytes) => verify(root, bytes, publicKey));
+      if (right === undefined) return;
+      this.#turnedSignatures.set(length, right);
+      return this.#prove(length, this.#stack.map(({ candidates }) => candidates[0]));
+    }
+    this.#prove(length, chosen);
+  }
+
+  #prove(length: number, roots: readonly Candidate[]): void {
+    this.#provenLength = length;
+    this.#provenRoots = roots.map(({ index, hash, size }) => ({ index, hash, size }));
+    this.#stack = roots.map((root) => {
+      this.#nodes.settle(root.findings);
+      const { index, hash, size } = root;
+      return { index, candidates: [{ index, hash, size, solid: true }], loose: false };
+    });
+  }
+
+  /** Those candidates of the roots that the signature is for. */
+  #findRoots(signature: Uint8Array): Candidate[] | undefined {
+    let tried = 0;
+    const choose = (at: number, chosen: Candidate[]): Candidate[] | undefined => {
+      if (at === this.#stack.length) {
+        tried++;
+        const good = verify(rootHash(chosen), signature, this.#options.publicKey);
+        return good ? chosen : undefined;
+      }
+      for (const candidate of this.#stack[at].candidates) {
+        if (tried >= MAX_ROOT_CHOICES) return undefined;
+        const found = choose(at + 1, [...chosen, candidate]);
+        if (found !== undefined) return found;
+      }
+      return undefined;
+    };
+    return choose(0, []);
+  }
+
+  #likelyRoots(): TreeNode[] | undefined {
+    const roots = this.#stack.map(({ candidates }) => candidates[0]);
+    return roots.includes(undefined as unknown as Candidate) ? undefined : roots;
+  }
+}
+
+/**
+ * A glance at a feed: its length by the bits, and whether the newest signature is good for the roots
+ * of that length. No block is read.
+ */
+export function glanceAtFeed(raw: RawFeed, publicKey: Uint8Array): FeedAudit {
+  const bitsLength = raw.lengthFromBits();
+  const claimedLength = raw.newestSignature();
+  const proves = (length: number) => {
+    const signature = raw.signature(length);
+    const roots = signature && raw.roots(length);
+    return roots !== undefined && verify(rootHash(roots), signature!, publicKey);
+  };
+  const badSignatures = new RangeSet();
+  let length = Math.max(bitsLength, claimedLength);
+  while (length > 0 && !proves(length)) {
+    if (raw.signature(length) !== undefined) badSignatures.add(length, length + 1);
+    length--;
+  }
+  const badNodes = new RangeSet();
+  for (const index of fullRoots(bitsLength)) {
+    if (raw.node(index) === undefined) badNodes.add(index, index + 1);
+  }
+  const proven = length > 0 || bitsLength === 0 && claimedLength === 0;
+  return {
+    faults: raw.faults,
+    length: length > 0 ? length : bitsLength,
+    bitsLength,
+    claimedLength,
+    proven,
+    resignable: false,
+    roots: raw.roots(length),
+    counts: {
+      blocks: 0,
+      nodes: fullRoots(length).length,
+      signatures: claimedLength > 0 ? 1 : 0,
+    },
+    badBlocks: new RangeSet(),
+    unmarkedBlocks: new RangeSet(),
+    turnedBlocks: new Map(),
+    badNodes,
+    fixes: new Map(),
+    unmarkedNodes: new RangeSet(),
+    badSignatures,
+    turnedSignatures: new Map(),
+    strayBlocks: strayBlocks(raw, length),
+    strayNodes: strayNodes(raw, length),
+  };
+}
+
+function leafOf(block: number, bytes: Uint8Array): TreeNode {
+  return { index: 2 * block, hash: leafHash(bytes), size: bytes.length };
+}
+
+/** Drop the nodes that a feed of this length has not. */
+function dropBeyond(set: RangeSet, length: number): void {
+  set.remove(2 * length, Number.MAX_SAFE_INTEGER);
+  for (const index of crossing(length)) set.remove(index, index + 1);
+}
+
+/** The nodes left of the end that reach across it: parents that are not complete. */
+function* crossing(length: number): Generator<number> {
+  for (let index = 2 * length; leftSpan(index) > 0 || index < 2 * length;) {
+    index = parent(index);
+    if (index < 2 * length) yield index;
+    if (leftSpan(index) === 0) return;
+  }
+}
+
+function strayBlocks({ bitfield }: RawFeed, length: number): RangeSet {
+  const found = new RangeSet();
+  const end = bitfield.pageCount * BLOCKS_PER_PAGE;
+  for (let at = bitfield.nextBlock(length, end, true); at !== -1;) {
+    found.add(at, at + 1);
+    at = bitfield.nextBlock(at + 1, end, true);
+  }
+  return found;
+}
+
+function strayNodes({ bitfield }: RawFeed, length: number): RangeSet {
+  const found = new RangeSet();
+  for (const index of crossing(length)) if (bitfield.hasNode(index)) found.add(index, index + 1);
+  for (let page = Math.floor(length / BLOCKS_PER_PAGE); page < bitfield.pageCount; page++) {
+    const from = Math.max(2 * length, 2 * page * BLOCKS_PER_PAGE);
+    for (let index = from; index < 2 * (page + 1) * BLOCKS_PER_PAGE; index++) {
+      if (bitfield.hasNode(index)) found.add(index, index + 1);
+    }
+  }
+  return found;
+}
