@@ -37,6 +37,7 @@ import {
 } from "./audit_files.ts";
 import type { PlannedFile } from "./checkout_plan.ts";
 import { type FeedName, type Problem, problemsOfFeed, runOf } from "./damage.ts";
+import { FileTimes } from "./file_times.ts";
 import { findPublicKey, type FoundPublicKey } from "./find_key.ts";
 import { findSecretKey } from "./secret_keys.ts";
 import { readVersionNote } from "./version_notes.ts";
@@ -348,10 +349,12 @@ class ArchiveAuditor {
     const synced = readNote(this.#paths, "synced") ?? 0;
     const faults: FileFault[] = [];
     const distinct = new Set(distinctFiles(files));
+    using times = new FileTimes(this.#paths, { access: "read" });
+    const timeOf = (seq: number) => times.get(seq);
     files.forEach((file, at) => {
       onProgress?.({ share: at / files.length, text: `file ${at} of ${files.length}` });
       const blocks = this.#blocksOf(file, { found, quick, mapped: distinct.has(file) });
-      const fault = judgeFile(file, blocks, { owned, synced });
+      const fault = judgeFile(file, blocks, { owned, synced, timeOf });
       if (fault === undefined) return;
       faults.push(fault);
       this.#problems.push(problemOfFile(fault, { owned, version, history: this.#history }));

@@ -38,6 +38,8 @@ export interface FileBlocks {
 
 export interface FileContext {
   readonly owned: boolean;
+  /** The owner's file had this time when it was imported, if that is known. */
+  readonly timeOf: (seq: number) => number | undefined;
   /** The version whose files were all put here, by our own note. */
   readonly synced: number;
 }
@@ -46,18 +48,23 @@ export interface FileContext {
 export function judgeFile(
   file: PlannedFile,
   { marked, wrong }: FileBlocks,
-  { owned, synced }: FileContext,
+  { owned, synced, timeOf }: FileContext,
 ): FileFault | undefined {
   const info = statFile(file.target);
   const sameSize = info?.isFile === true && info.size === file.size;
   if (sameSize && wrong.isEmpty) return undefined;
   const exists = info !== undefined;
-  const sameTime = info?.mtime?.getTime() === file.mtime;
+  const time = info?.mtime?.getTime() ?? NaN;
   const fault = (state: FileState): FileFault => ({ file, state, exists, wrong });
-  if (owned) return fault(sameSize && sameTime ? "damaged" : "changed");
+  if (owned) {
+    // By the rule of an import: what it would take for unchanged was not changed on purpose.
+    const imported = timeOf(file.seq);
+    const untouched = imported === undefined ? time <= file.mtime : time === imported;
+    return fault(sameSize && untouched ? "damaged" : "changed");
+  }
   if (marked) return fault("damaged");
   // No bits: it was never fetched, or it is left as the user has it.
-  return fault(sameSize && sameTime && file.seq <= synced ? "damaged" : "absent");
+  return fault(sameSize && time === file.mtime && file.seq <= synced ? "damaged" : "absent");
 }
 
 /** The blocks of a file on disk that are not those of the tree. Reads all of it. */

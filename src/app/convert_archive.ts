@@ -23,12 +23,12 @@ import type { Archive } from "./open_archive.ts";
 import { Turns } from "./turns.ts";
 
 /** What is copied is written after so many bytes, so that a full disk shows early. */
-const FLUSH_BYTES = 4 * 1024 * 1024;
+const FLUSH_BYTES = 1024 * 1024;
 
 export interface ConvertRun {
   /** Aborted with the reason to throw: the archive is as before then. */
   readonly signal?: AbortSignal;
-  /** Told how many bytes more were copied. */
+  /** Told how many bytes more were checked or copied. */
   readonly onBytes?: (bytes: number) => void;
 }
 
@@ -114,7 +114,8 @@ async function copyBlocks(
   const staged: number[] = [];
   let blocks = 0;
   let bytes = 0;
-  let waiting = 0;
+  let waiting: Uint8Array[] = [];
+  let waitingBytes = 0;
   try {
     const end = content.length;
     for (let block = content.nextHeld(0, end); block !== -1;) {
@@ -125,10 +126,12 @@ async function copyBlocks(
         if (!content.hasFinal(block)) staged.push(block);
         blocks++;
         bytes += value.length;
-        waiting += value.length;
-        if (waiting >= FLUSH_BYTES) {
+        waiting.push(value);
+        waitingBytes += value.length;
+        if (waitingBytes >= FLUSH_BYTES) {
           data.flush();
-          waiting = 0;
+          for (const written of waiting) content.recycle(written);
+          [waiting, waitingBytes] = [[], 0];
         }
         onBytes?.(value.length);
       }

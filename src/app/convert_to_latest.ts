@@ -73,7 +73,10 @@ export async function planLatest(archive: Archive, options: LatestOptions): Prom
     const { target, offset, blocks } = file;
     const leaf = (n: number) => content.node(2 * (offset + n));
     const real = workingFile(dir, target);
-    const onBytes = (bytes: number) => turns.take(bytes);
+    const onBytes = (bytes: number) => {
+      options.onBytes?.(bytes);
+      return turns.take(bytes);
+    };
     if (real !== undefined && await fileMatches(real, { ...file, leaf }, onBytes)) {
       live.add(offset, offset + blocks);
       continue;

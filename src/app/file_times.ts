@@ -21,10 +21,13 @@ export class FileTimes implements Disposable {
   /** 16 KiB chunks, a megabyte at most. */
   readonly #entries: EntryFile;
 
-  constructor(paths: ArchivePaths) {
-    this.#file = openFile(join(paths.dat, "trove.times"), { access: "write" });
-    const options = { entryBytes: 8, entriesPerChunk: 2048, maxChunks: 64 };
-    this.#entries = new EntryFile(this.#file, options);
+  constructor(paths: ArchivePaths, options: { access: "read" | "write" } = { access: "write" }) {
+    this.#file = openFile(join(paths.dat, "trove.times"), options);
+    this.#entries = new EntryFile(this.#file, {
+      entryBytes: 8,
+      entriesPerChunk: 2048,
+      maxChunks: 64,
+    });
   }
 
   /** When the file of an entry was changed last, in milliseconds since 1970, if that is known. */

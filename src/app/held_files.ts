@@ -64,7 +64,7 @@ export function missingError(
   const what = `${count(missing.length, "file")} (${formatBytes(bytes)}; ` +
     `${count(blocks, "content block")}) ${missing.length === 1 ? "is" : "are"} not all here`;
   const ways = view.archive.keepsHistory
-    ? "what was never fetched can only come from a peer"
+    ? "what was given up or never fetched can only come from a peer that has it"
     : "this folder keeps the bytes of its newest files only";
   return new NotFoundError(`Cannot ${action} version ${view.version}: ${what}: ${list}`, {
     hint: hint === undefined ? ways : `${ways}; ${hint}`,

@@ -11,6 +11,7 @@ import { lookAt } from "../io/folder.ts";
 import { storageError } from "../io/handle_cache.ts";
 import { openOrMake } from "../io/no_follow.ts";
 import { distinctFiles } from "./audit_entries.ts";
+import { compareFile } from "./audit_files.ts";
 import type { PlannedFile } from "./checkout_plan.ts";
 import type { KeptFiles } from "./kept_files.ts";
 import type { Archive } from "./open_archive.ts";
@@ -86,12 +87,25 @@ export function leaveIncomplete(
   for (const file of wrong) {
     if (missingIn(archive, file).length === 0) continue;
     left.push(file);
-    // Under its name it has every staged block, for that is where they were taken from; a block
-    // that a peer sent it has not.
+    const bad = compareFile(file, (block) => content.node(2 * block), () => {});
+    for (let block = file.offset; block < file.offset + file.blocks; block++) {
+      if (!bad.has(block) && content.hasNode(2 * block)) content.markHeld(block);
+      else content.clear({ start: block, end: block + 1 });
+    }
+    content.commit();
+    removeStaged(archive, file);
     kept.forget(keptName(file));
   }
-  content.commit();
   return left;
+}
+
+function removeStaged(archive: Archive, { offset }: PlannedFile): void {
+  const path = archive.contentFiles!.stagingPath(offset);
+  try {
+    if (lookAt(path) !== undefined) Deno.removeSync(path);
+  } catch (error) {
+    throw storageError(`Cannot remove "${path}"`, error);
+  }
 }
 
 /** Where every version is kept: write these files anew from the content. Gives those left out. */

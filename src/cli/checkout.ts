@@ -31,9 +31,7 @@ interface CheckoutOptions extends CommonOptions {
 }
 
 const ABOUT = `
-Files that the version does not have stay. All is checked before anything is
-written. In the archive's own folder a file is replaced only if the archive
-keeps the bytes that are there now, or with --overwrite.`;
+A file is replaced only if the archive keeps its bytes, or with --overwrite.`;
 
 /** Work that takes less is over before anybody reads how far it is. */
 const QUIET_MS = 500;

@@ -12,6 +12,7 @@ import { addKeys } from "./keys.ts";
 import { addLog } from "./log.ts";
 import { addLs } from "./ls.ts";
 import { addPull } from "./pull.ts";
+import { addRepair } from "./repair.ts";
 import { addShare } from "./share.ts";
 import { addStatus } from "./status.ts";
 import { addVerify } from "./verify.ts";
@@ -27,6 +28,7 @@ export const COMMANDS: readonly ((line: CommandLine) => void)[] = [
   addCat,
   addDiff,
   addVerify,
+  addRepair,
   addCheckout,
   addExport,
   addConvert,

@@ -22,10 +22,8 @@ interface ConvertOptions extends CommonOptions {
 }
 
 const ABOUT = `
-latest   the files are the content; what a new version replaces is gone
-history  .dat/content.data keeps every version's bytes besides the files
-To latest gives up the bytes of older versions, but not before every file of the
-newest one is in the folder.`;
+latest   the files are the content; the bytes of older versions are given up
+history  .dat/content.data keeps every version's bytes besides the files`;
 
 /** Work that takes less is over before anybody reads how far it is. */
 const QUIET_MS = 500;
@@ -101,7 +99,7 @@ async function toHistory(
   const { content } = archive;
   const blocks = content?.countHeld(0, content.length) ?? 0;
   if (dryRun) return { changed: false, blocks };
-  const onBytes = progressOf(content?.byteLength ?? 0, context);
+  const onBytes = progressOf(content?.byteLength ?? 0, "copied", context);
   const kept = await convertToHistory(archive, { signal, partial, onBytes });
   return { changed: true, blocks: kept.blocks, bytes: kept.bytes, givenBlocks: kept.lost };
 }
@@ -113,23 +111,32 @@ async function toLatest(
 ): Promise<Converted> {
   const { output } = context;
   const emit = output.emit.bind(output);
-  const plan = await planLatest(archive, { emit, signal, overwrite });
+  // At most: older versions are not read.
+  const onBytes = progressOf(archive.content?.byteLength ?? 0, "checked", context);
+  const plan = await planLatest(archive, { emit, signal, overwrite, onBytes });
   const { files, bytes, given, givenBytes } = plan;
   const givenBlocks = given.reduce((sum, { start, end }) => sum + end - start, 0);
   const done = { files: files.length, bytes, givenBlocks, givenBytes };
   if (dryRun) return { changed: false, ...done };
-  await convertToLatest(archive, plan, { emit, signal, onBytes: progressOf(bytes, context) });
+  await convertToLatest(archive, plan, {
+    ...{ emit, signal },
+    onBytes: progressOf(bytes, "written", context),
+  });
   return { changed: true, ...done };
 }
 
-function progressOf(total: number, { world, output }: CommandContext): (bytes: number) => void {
+function progressOf(
+  total: number,
+  what: string,
+  { world, output }: CommandContext,
+): (bytes: number) => void {
   const begun = world.clock.monotonic();
   let done = 0;
   return (bytes) => {
     done += bytes;
     if (world.clock.monotonic() - begun < QUIET_MS) return;
     const share = total === 0 ? 1 : Math.min(1, done / total);
-    output.progress(share, `${formatBytes(done)} copied`);
+    output.progress(share, `${formatBytes(done)} ${what}`);
   };
 }
 

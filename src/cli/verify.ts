@@ -119,7 +119,7 @@ function* numbersIn(set: Iterable<{ start: number; end: number }>): Generator<nu
 }
 
 /** A line for each part, and below it the first few things that are wrong. */
-function printSummary(audit: ArchiveAudit, { output }: CommandContext): boolean {
+export function printSummary(audit: ArchiveAudit, { output }: CommandContext): boolean {
   const { problems, files, metadata, content } = audit;
   const rows: [name: string, what: string, about: readonly Problem[]][] = [];
   const feedRow = (feed: FeedName, found = audit[feed]) => {

@@ -35,6 +35,9 @@ export interface MendOptions {
   readonly keep: (file: SleepFileName) => void;
 }
 
+/** A slot with so few bits set was blank: a signature has 256 of them, give or take some. */
+const MAX_BLANK_BITS = 32;
+
 /** Opened for writing. Answers whether anything was changed. */
 export function mendFeed(access: SleepAccess, options: MendOptions): boolean {
   return new Mender(access, options).run();
@@ -107,13 +110,10 @@ class Mender {
         if (turned !== undefined) put(length, turned);
         else if (length < audit.length && audit.proven) {
           // Below a proven length every root is proven, too: the same bytes are signed again.
-          const roots = secretKey && raw.roots(length);
-          put(
-            length,
-            roots === undefined
-              ? new Uint8Array(SIGNATURE_BYTES)
-              : sign(rootHash(roots), secretKey!),
-          );
+          const wasSigned = bitsIn(raw.signature(length)) > MAX_BLANK_BITS;
+          const roots = secretKey && wasSigned ? raw.roots(length) : undefined;
+          const blank = new Uint8Array(SIGNATURE_BYTES);
+          put(length, roots === undefined ? blank : sign(rootHash(roots), secretKey!));
         }
       }
     }
@@ -183,6 +183,12 @@ class Mender {
       this.#write("bitfield", fix.bytes.slice(), fix.offset);
     }
   }
+}
+
+function bitsIn(bytes: Uint8Array = new Uint8Array(0)): number {
+  let bits = 0;
+  for (const byte of bytes) for (let rest = byte; rest > 0; rest &= rest - 1) bits++;
+  return bits;
 }
 
 function* numbersIn(set: Iterable<{ start: number; end: number }>): Generator<number> {

@@ -9,7 +9,7 @@ import {
   borrowArchive,
   vectorFeedFolders,
 } from "../support/archives.ts";
-import { CraftedArchive } from "../support/crafted_archive.ts";
+import { CraftedArchive, CraftedCopy } from "../support/crafted_archive.ts";
 import { importInto } from "../support/imported.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
 import { type JsonLine, type Ran, runIn, TestWorld } from "../support/test_world.ts";
@@ -395,3 +395,33 @@ Deno.test("checkout refuses two archives at once, and places that are archives' 
   assert.equal((await runIn(world, "checkout", "archive/a", "--to", "link")).code, 2);
   assert.deepEqual(texts(dir), { a: "mine" });
 });
+
+Deno.test("a copy of somebody else's archive is told what the next pull does", async () => {
+  using temp = tempFolder();
+  using owner = new CraftedArchive(temp);
+  const stat = owner.put("/moved", "text");
+  owner.put("/moved-here", "", stat);
+  owner.delete("/moved");
+  const copy = new CraftedCopy(temp, owner);
+  await copy.pull();
+  assert.deepEqual(copy.files(), { "moved-here": "text" });
+  const { world, dir } = copy;
+  const { code, stderr } = await runIn(world, "checkout", "/", "--version", "1", "-d", dir);
+  assert.equal(code, 0, stderr);
+  assert.deepEqual(copy.files(), { moved: "text", "moved-here": "text" });
+  assert.match(
+    stderr,
+    /1 file differs from version 3, the newest: the next pull puts that one back/,
+  );
+});
+
+for (const command of ["checkout", "export", "convert"]) {
+  Deno.test(`trove ${command} --help fits a screen and gives examples`, async () => {
+    using temp = tempFolder();
+    const { code, stdout } = await runIn(new TestWorld(temp), command, "--help");
+    assert.equal(code, 0);
+    assert.match(stdout, new RegExp(`Examples:\n +trove ${command}`));
+    assert.ok(stdout.split("\n").length <= 25, `${stdout.split("\n").length} lines`);
+    assert.ok(stdout.split("\n").every((line) => line.length <= 80), stdout);
+  });
+}

@@ -22,7 +22,7 @@ const KILLS = 50;
 /** Runs of each kind, at most: some are over before they are killed. */
 const MAX_RUNS = 4 * KILLS;
 /** Milliseconds in which a run begins and most of one passes. */
-const WINDOW_MS = 600;
+const WINDOW_MS = 450;
 
 /** Runs a command again and again and kills it, until it was killed often enough. */
 class Killer {
@@ -58,8 +58,8 @@ class Killer {
 }
 
 /**
- * The archive opens, and nothing in its feeds is wrong. Files that were changed since they were
- * imported may differ.
+ * The archive opens, and nothing in it is damaged: at most something is not here yet. Files that
+ * were changed since they were imported may differ.
  */
 async function assertVerifies(
   world: TestWorld,
@@ -67,11 +67,12 @@ async function assertVerifies(
   changed: ReadonlySet<string> = new Set(),
 ): Promise<void> {
   const { code, json, stdout } = await runIn(world, "verify", dir, "--json");
-  const others = json.filter(({ event, path }) =>
-    event === "problem" && !(typeof path === "string" && changed.has(path.replace(/^\//, "")))
+  const damage = json.filter(({ event, harmless }) => event === "problem" && !harmless);
+  const others = damage.filter(({ path }) =>
+    !(typeof path === "string" && changed.has(path.replace(/^\//, "")))
   );
   assert.deepEqual(others, []);
-  assert.equal(code, json.some(({ event }) => event === "problem") ? 5 : 0, stdout);
+  assert.equal(code, damage.length > 0 ? 5 : 0, stdout);
 }
 
 /** Every file is, whole, the one that some version has at its place. */
@@ -89,7 +90,7 @@ function filesOf(version: number): FilePlan[] {
     .map(({ path, size }) => ({ path: `changing/${path}`, size: size + 1000 * version }));
   const come = manyFiles(15, { seed: `version ${version}`, largest: 150_000 })
     .map(({ path, size }) => ({ path: `of-version-${version}/${path}`, size }));
-  return [...stay, ...change, ...come, { path: "long", size: 2_000_000 + 100_000 * version }];
+  return [...stay, ...change, ...come, { path: "long", size: 1_500_000 + 100_000 * version }];
 }
 
 /** Make a folder hold a version and nothing else. */

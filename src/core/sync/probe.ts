@@ -271,5 +271,5 @@ export const AHEAD_HINT = "run trove pull first, so that this folder goes on fro
 
 /** What to do when both machines did. */
 export const FORKED_HINT =
-  "decide which machine goes on, keep this folder as it is, clone the other's archive beside it " +
-  "and copy over what only this one has; change the archive on one machine only";
+  "decide which machine goes on; here, keep this folder as it is, clone from that machine into " +
+  "another folder and copy over what only this one has";
