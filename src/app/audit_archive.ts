@@ -27,7 +27,7 @@ import { openFile } from "../io/random_access.ts";
 import { RawFeed } from "../io/raw_feed.ts";
 import { WorkingFiles } from "../io/working_files.ts";
 import { type ArchivePaths, readSmallFile } from "./archive_folder.ts";
-import { AuditedEntries, distinctFiles, placeFiles } from "./audit_entries.ts";
+import { AuditedEntries, distinctFiles, placeFiles, recordEnd } from "./audit_entries.ts";
 import {
   compareFile,
   type FileBlocks,
@@ -55,6 +55,8 @@ export interface ArchiveAuditOptions {
   readonly world: World;
   /** Look at lengths, roots and sizes, and not at the content's blocks. */
   readonly quick?: boolean;
+  /** Try whether single bits turned in small content blocks, too. */
+  readonly turnsContent?: boolean;
   /** The key of the link, where the user knows it. */
   readonly givenKey?: Uint8Array;
   readonly onProgress?: (progress: AuditProgress) => void;
@@ -110,11 +112,25 @@ class ArchiveAuditor {
     const { secretKey } = this.#findSecretKey(key?.publicKey);
     const owned = secretKey !== undefined;
 
-    const data = new DataFile(this.#file(paths.feed("metadata", "data")));
+    const file = this.#file(paths.feed("metadata", "data"));
+    const data = new DataFile(file);
     const entries = new AuditedEntries(data);
     const metadata = auditFeed(raw, {
       publicKey: key?.publicKey ?? new Uint8Array(PUBLIC_KEY_BYTES),
-      blocks: { read: (span) => data.read(span), mayHold: () => true },
+      blocks: {
+        read: (span) => data.read(span),
+        mayHold: () => true,
+        hint: (block, byteOffset) => {
+          const end = byteOffset === undefined ? undefined : recordEnd(file, byteOffset);
+          return end === undefined ? undefined : {
+            block,
+            byteOffset: byteOffset!,
+            size: end - byteOffset!,
+          };
+        },
+      },
+      // One bad entry would hide the others.
+      turnsBlocks: true,
       onBlock: (block, bytes, about) => entries.take(block, bytes, about),
       onProgress: this.#tell("metadata"),
     });
@@ -124,6 +140,9 @@ class ArchiveAuditor {
 
     const version = Math.max(0, metadata.length - 1);
     const listed = version === 0 ? { files: [], all: true } : entries.files(version);
+    // With a part of the metadata lost, there may be files that nobody knows of.
+    const { bitsLength, claimedLength, length, badBlocks } = metadata;
+    const all = listed.all && badBlocks.isEmpty && length >= Math.max(bitsLength, claimedLength);
     if (!listed.all && metadata.badBlocks.isEmpty && metadata.length > 0) {
       this.#problems.push({
         kind: "incomplete",
@@ -137,7 +156,7 @@ class ArchiveAuditor {
     const contentKey = this.#checkContentKey(entries.contentKey);
     const found = contentKey === undefined
       ? undefined
-      : this.#checkContent(contentKey, { entries, files, owned, secretKey, all: listed.all });
+      : this.#checkContent(contentKey, { entries, files, owned, secretKey, all });
     this.#problems.push(...entries.problems);
     const fileFaults = this.#checkFiles(files, { version, owned, found });
     this.#checkNotes(version);
@@ -153,7 +172,7 @@ class ArchiveAuditor {
       contentSecretKey: found?.secretKey,
       version,
       files,
-      allFiles: listed.all,
+      allFiles: all,
       fileFaults,
       problems: this.#problems,
     };
@@ -314,7 +333,12 @@ class ArchiveAuditor {
     const data = new DataFile(this.#file(this.#paths.feed("content", "data")));
     const audit = this.#options.quick ? glanceAtFeed(raw, publicKey) : auditFeed(raw, {
       publicKey,
-      blocks: places ?? { read: (span) => data.read(span), mayHold: () => true },
+      blocks: places ?? {
+        read: (span) => data.read(span),
+        mayHold: () => true,
+        hint: entries.contentHints(),
+      },
+      turnsBlocks: this.#options.turnsContent === true,
       onOffset: entries.offsetChecker(),
       onProgress: this.#tell("content"),
     });

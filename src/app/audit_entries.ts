@@ -4,17 +4,27 @@
  */
 import { join } from "node:path";
 import { TroveError } from "../base/errors.ts";
+import type { RandomAccess } from "../base/random_access.ts";
+import { readVarint } from "../base/varint.ts";
 import { decodeChildren } from "../core/archive/children.ts";
 import { decodeEntry, decodeIndex, type Entry, kindOfMode } from "../core/archive/entry.ts";
 import { safePath } from "../core/archive/safe_path.ts";
 import { runItems } from "../core/archive/steps.ts";
 import { type WalkedFile, walkFiles } from "../core/archive/walk.ts";
+import type { BlockSpan } from "../core/feed/block_store.ts";
+import { BLOCK_BYTES } from "../io/file_blocks.ts";
 import type { DataFile } from "../io/data_file.ts";
 import type { Problem } from "./damage.ts";
 import type { PlannedFile } from "./checkout_plan.ts";
 
 /** Five numbers an entry: number, first block, blocks, first byte, bytes. */
 const PLACE_NUMBERS = 5;
+
+/** Tag and length of a field, as long as they can be. */
+const MAX_FIELD_HEAD_BYTES = 11;
+const WIRE_DELIMITED = 2;
+/** Name, stat and child lists; the Index has two fields. */
+const LAST_FIELD = 3;
 
 export class AuditedEntries {
   readonly problems: Problem[] = [];
@@ -26,7 +36,7 @@ export class AuditedEntries {
   /** Blocks that are wrong on disk. */
   readonly #mended = new Map<number, Uint8Array>();
   /** What entries say of the content, by first block. */
-  #claims: number[] = [];
+  readonly #claims: number[] = [];
   /** The newest readable entry of each path, should the newest version not be readable. */
   readonly #newest = new Map<string, number>();
 
@@ -102,10 +112,30 @@ export class AuditedEntries {
     return files;
   }
 
+  /** Where a content block lies by what any entry says: files are cut into blocks of 64 KiB. */
+  contentHints(): (block: number) => BlockSpan | undefined {
+    const claims = this.#claims;
+    const order = sortedBy(claims, (at) => claims[at + 1]);
+    return (block) => {
+      let low = 0;
+      let high = order.length;
+      while (low < high) {
+        const middle = (low + high) >>> 1;
+        if (claims[order[middle] + 1] <= block) low = middle + 1;
+        else high = middle;
+      }
+      const at = order[low - 1];
+      if (at === undefined) return undefined;
+      const [, offset, blocks, byteOffset, size] = claims.slice(at, at + PLACE_NUMBERS);
+      const inside = (block - offset) * BLOCK_BYTES;
+      if (block >= offset + blocks || Math.ceil(size / BLOCK_BYTES) !== blocks) return undefined;
+      return { block, byteOffset: byteOffset + inside, size: Math.min(BLOCK_BYTES, size - inside) };
+    };
+  }
+
   /** Told where each content block begins; compares with what the entries say. */
   offsetChecker(): (block: number, byteOffset: number | undefined) => void {
     const claims = this.#claims;
-    this.#claims = [];
     const starts = sortedBy(claims, (at) => claims[at + 1]);
     const ends = sortedBy(claims, (at) => claims[at + 1] + claims[at + 2]);
     let nextStart = 0;
@@ -138,6 +168,30 @@ export class AuditedEntries {
         }
       }
     };
+  }
+}
+
+/**
+ * Where the record ends that begins at a byte of `metadata.data`. Records have no length of their
+ * own, but each begins with its first field, which no record has twice. So blocks are found again
+ * when their sizes are lost with the tree; a guess, until a signature proves it.
+ */
+export function recordEnd(file: RandomAccess, start: number): number | undefined {
+  const bytes = new Uint8Array(MAX_FIELD_HEAD_BYTES);
+  let at = start;
+  for (let last = 0;;) {
+    const had = file.readInto(bytes, at);
+    if (had === 0) return at > start ? at : undefined;
+    const field = bytes[0] >>> 3;
+    if ((bytes[0] & 7) !== WIRE_DELIMITED || field === 0 || field > LAST_FIELD) return undefined;
+    if (field <= last) return at;
+    if (at === start && field !== 1) return undefined;
+    const cursor = { pos: 1 };
+    const length = readVarint(bytes, cursor, had);
+    if (length < 0) return undefined;
+    at += cursor.pos + length;
+    if (at > file.size()) return undefined;
+    last = field;
   }
 }
 

@@ -6,7 +6,7 @@
  *
  * Source: spec of the drive, sections 8 and 10.
  */
-import { join } from "node:path";
+import { join, sep } from "node:path";
 import { StorageError, TroveError, UsageError } from "../base/errors.ts";
 import { count } from "../base/format.ts";
 import type { Range } from "../base/ranges.ts";
@@ -296,7 +296,11 @@ export function mapWorkingFiles(archive: Archive, held?: HeldBlocks): void {
   for (const { path, stat } of runItems(walkFiles(archive.version), archive.entry)) {
     const safe = safePath(path);
     if (safe.kind === "refused" || stat.blocks === 0 || kindOfMode(stat.mode) !== "file") continue;
-    files.push({ target: join(archive.paths.dir, ...safe.components), ...stat });
+    // Put together by hand: what `join` gives is many pieces of strings in memory, and there can be
+    // very many files. The components are safe, so there is nothing to resolve.
+    const target = `${archive.paths.dir}${sep}${safe.components.join(sep)}`;
+    const { offset, blocks, byteOffset, size, mode, mtime } = stat;
+    files.push({ target, offset, blocks, byteOffset, size, mode, mtime });
   }
   contentFiles.setFiles(files, held ?? content);
 }

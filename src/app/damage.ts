@@ -114,7 +114,8 @@ export function problemsOfFeed(
     });
   };
   if (!proven) {
-    lengthProblem(`no signature proves any of its ${count(length, "block")}`, "peer");
+    const blocks = count(Math.max(length, claimedLength), "block");
+    lengthProblem(`no signature proves any of its ${blocks}`, "peer");
   } else if (bitsLength > length) {
     const gap = `its bits say ${count(bitsLength, "block")}, signatures prove ${length}`;
     lengthProblem(gap, owned ? "local" : "peer");
@@ -140,7 +141,7 @@ export function problemsOfFeed(
         kind: "node",
         feed,
         index,
-        message: `${feed}: ${what} is damaged`,
+        message: `${feed}: ${what} is damaged or missing`,
         repair: known ? "local" : "peer",
       });
     }
@@ -163,17 +164,18 @@ export function problemsOfFeed(
   }
   add("block-bit", audit.unmarkedBlocks, {
     repair: "local",
-    say: (what) => `${what} is here and not marked so`,
+    say: (what) => `not marked as held, although here: ${what}`,
     harmless: interrupted,
   });
   add("node-bit", audit.unmarkedNodes, {
     repair: "local",
-    say: (what) => `${what} is here and not marked so`,
+    say: (what) => `not marked as held, although here: ${what}`,
     harmless: interrupted,
   });
-  const beyond = `beyond the end of ${count(length, "block")} and marked as held`;
-  add("block-bit", audit.strayBlocks, { repair: "local", say: (what) => `${what} is ${beyond}` });
-  add("node-bit", audit.strayNodes, { repair: "local", say: (what) => `${what} is ${beyond}` });
+  const say = (what: string) =>
+    `marked as held, although beyond the end of ${count(length, "block")}: ${what}`;
+  add("block-bit", audit.strayBlocks, { repair: "local", say });
+  add("node-bit", audit.strayNodes, { repair: "local", say });
   return found;
 }
 

@@ -7,7 +7,7 @@
  */
 import { join } from "node:path";
 import { equalBytes } from "../base/bytes.ts";
-import { StorageError, TroveError } from "../base/errors.ts";
+import { ForkError, StorageError } from "../base/errors.ts";
 import { RangeSet } from "../base/ranges.ts";
 import { fullRoots } from "../core/feed/flat_tree.ts";
 import { BLOCKS_PER_PAGE } from "../core/sleep/bitfield_page.ts";
@@ -15,7 +15,7 @@ import { leafHash } from "../crypto/hash.ts";
 import { DataFile } from "../io/data_file.ts";
 import { lookAt } from "../io/folder.ts";
 import { storageError } from "../io/handle_cache.ts";
-import { forgetPath, mendFeed } from "../io/mend_feed.ts";
+import { forgetAll, forgetPath, mendFeed } from "../io/mend_feed.ts";
 import { openFile } from "../io/random_access.ts";
 import { RawFeed } from "../io/raw_feed.ts";
 import type { SleepAccess } from "../io/sleep_files.ts";
@@ -39,7 +39,7 @@ import {
   stageFiles,
 } from "./repair_files.ts";
 import { isSound } from "./verify_archive.ts";
-import { removeVersionNote, writeVersionNote } from "./version_notes.ts";
+import { readVersionNote, removeVersionNote, writeVersionNote } from "./version_notes.ts";
 
 export interface RepairOptions extends FetchOptions {
   /** The key of the archive's link, should it be lost here. */
@@ -77,7 +77,9 @@ export async function repairArchive(
   paths: ArchivePaths,
   options: RepairOptions,
 ): Promise<Repaired> {
-  const before = auditArchive(paths, options);
+  // What peers can send needs no puzzling out.
+  const turnsContent = options.peers.length === 0;
+  const before = auditArchive(paths, { ...options, turnsContent });
   const kept = new KeptFiles(paths, options);
   if (options.dryRun || before.problems.length === 0) {
     return { before, after: before, kept, fetched: 0, remarks: [] };
@@ -115,24 +117,23 @@ class Repair {
     const { peers } = this.#options;
     if (peers.length > 0 && audit.key !== undefined) {
       if (needsPeers(audit, "metadata")) {
-        this.#forgetUnsigned(audit, "metadata");
-        await this.#open((archive) => this.#fetch(archive, "metadata", "follow"));
+        await this.#regain("metadata", audit, () =>
+          this.#open((archive) => this.#fetch(archive, "metadata", "follow")));
         audit = this.#mendLocally(this.#look());
       }
       if (this.#needsSignature(audit, "content")) {
-        this.#forgetUnsigned(audit, "content");
+        const { files } = audit;
         const block = this.#anyBlock(audit);
-        await this.#open((archive) => {
-          mapFiles(archive, audit.files);
-          return this.#fetch(archive, "content", [{ start: block, end: block + 1 }]);
-        });
+        await this.#regain("content", audit, () =>
+          this.#open((archive) => {
+            mapFiles(archive, files);
+            return this.#fetch(archive, "content", [{ start: block, end: block + 1 }]);
+          }));
         audit = this.#mendLocally(this.#look());
       }
     }
-    await this.#mendContent(audit);
-    audit = this.#mendLocally(this.#look());
-    this.#mendNotes(audit);
-    const after = this.#look();
+    if (await this.#mendContent(audit)) audit = this.#mendLocally(this.#look());
+    const after = this.#mendNotes(audit) ? this.#look() : audit;
     const { folder, names } = this.#kept;
     return {
       before: this.#before,
@@ -271,18 +272,34 @@ class Repair {
 
   #needsSignature(audit: ArchiveAudit, feed: FeedName): boolean {
     const found = audit[feed];
-    return found !== undefined && !audit.owned && found.bitsLength > 0 &&
+    return found !== undefined && !audit.owned &&
       (!found.proven || found.bitsLength > found.length);
   }
 
-  /** A copy whose newest signature is lost gets it again with the proof of a block. */
-  #forgetUnsigned(audit: ArchiveAudit, feed: FeedName): void {
-    if (!this.#needsSignature(audit, feed)) return;
-    using _lock = lockArchive(this.#paths, this.#options.world);
-    this.#kept.copy(this.#paths.feed(feed, "bitfield"), `${feed}.bitfield`);
+  /**
+   * A copy whose newest signature is lost gets it again with the proof of a block. What of its tree
+   * nothing signed confirms may be wrong: then peers seem to have another history, which they have
+   * not, and all of it is fetched again.
+   */
+  async #regain(feed: FeedName, audit: ArchiveAudit, fetch: () => Promise<void>): Promise<void> {
+    if (!this.#needsSignature(audit, feed)) return await fetch();
+    const { bitsLength, resignable } = audit[feed]!;
     const block = feed === "metadata" ? 0 : this.#anyBlock(audit);
-    this.#withFeed(feed, audit.history, (access) =>
-      forgetPath(access, block, audit[feed]!.bitsLength));
+    const forget = (work: (access: SleepAccess) => void) => {
+      using _lock = lockArchive(this.#paths, this.#options.world);
+      this.#kept.copy(this.#paths.feed(feed, "bitfield"), `${feed}.bitfield`);
+      this.#withFeed(feed, audit.history, work);
+    };
+    if (resignable) {
+      forget((access) => forgetPath(access, block, bitsLength));
+      try {
+        return await fetch();
+      } catch (error) {
+        if (!(error instanceof ForkError)) throw error;
+      }
+    }
+    forget(forgetAll);
+    await fetch();
   }
 
   /** A content block that has a place. */
@@ -348,7 +365,8 @@ class Repair {
     );
   }
 
-  async #mendContent(audit: ArchiveAudit): Promise<void> {
+  /** Answers whether it did anything. */
+  async #mendContent(audit: ArchiveAudit): Promise<boolean> {
     const { peers } = this.#options;
     using times = new FileTimes(this.#paths, { access: "read" });
     // An owner's file gets the time back with which it was imported, not that of its entry.
@@ -356,10 +374,8 @@ class Repair {
       audit.owned ? { ...file, mtime: times.get(file.seq) ?? file.mtime } : file;
     const wrong = audit.fileFaults.filter((fault) => this.#isOurs(fault))
       .map(({ file }) => timed(file));
-    const missing = new RangeSet(this.#marked);
-    const needsBlocks = audit.history && audit.content !== undefined &&
-      [...missing].some(({ start, end }) => start < end);
-    if (wrong.length === 0 && !needsBlocks && !this.#rolledBack(audit)) return;
+    const lacking = this.#lacking(audit);
+    if (wrong.length === 0 && lacking.length === 0 && !this.#rolledBack(audit)) return false;
     if (audit.history) this.#keepBadBlocks("content", audit);
     await this.#open(async (archive) => {
       const content = archive.content;
@@ -369,8 +385,9 @@ class Repair {
       }
       const withBlocks = wrong.filter(({ blocks }) => blocks > 0);
       if (audit.history) {
-        const wanted = this.#unheld(archive);
-        if (wanted.length > 0 && peers.length > 0) await this.#fetch(archive, "content", wanted);
+        if (lacking.length > 0 && peers.length > 0) {
+          await this.#fetch(archive, "content", lacking);
+        }
         rewriteFiles(archive, { wrong: withBlocks, kept: this.#kept });
         return;
       }
@@ -385,19 +402,22 @@ class Repair {
       leaveIncomplete(archive, { wrong: withBlocks, kept: this.#kept });
     });
     this.#removeEmptyStaging();
+    return true;
   }
 
   /** Files that were here once, and that their owner did not change. */
   #isOurs({ file, state, exists }: FileFault): boolean {
     if (state === "changed") return false;
     if (state === "damaged") return true;
-    const { offset, blocks, size, target } = file;
+    const { offset, blocks, size, target, seq } = file;
     for (let block = offset; block < offset + blocks; block++) {
       if (this.#marked.has(block)) return true;
       if (block - offset > BLOCKS_PER_PAGE) break;
     }
     // With the bits lost, a file of the right size is taken for the archive's.
-    return exists && blocks > 0 && this.#marked.isEmpty && lookAt(target)?.size === size;
+    const wasHere = this.#marked.isEmpty ||
+      seq <= (readVersionNote(this.#paths, "synced") ?? 0);
+    return exists && blocks > 0 && wasHere && lookAt(target)?.size === size;
   }
 
   #rolledBack({ owned, metadata, content }: ArchiveAudit): boolean {
@@ -405,16 +425,13 @@ class Repair {
       [metadata, content].some((feed) => feed !== undefined && feed.claimedLength > feed.length);
   }
 
-  #unheld(archive: Archive): { start: number; end: number }[] {
-    const found = new RangeSet();
-    const content = archive.content!;
-    for (const { start, end } of this.#marked) {
-      for (let at = content.nextMissing(start, end); at !== -1;) {
-        found.add(at, at + 1);
-        at = content.nextMissing(at + 1, end);
-      }
-    }
-    return [...found];
+  /** Where every version is kept: the content blocks that were held at first and are not now. */
+  #lacking({ history, content }: ArchiveAudit): { start: number; end: number }[] {
+    if (!history || content === undefined) return [];
+    const lacking = new RangeSet(this.#marked);
+    for (const { start, end } of markedBlocks(this.#paths)) lacking.remove(start, end);
+    lacking.remove(content.length, Number.MAX_SAFE_INTEGER);
+    return [...lacking];
   }
 
   #removeEmptyStaging(): void {
@@ -426,9 +443,9 @@ class Repair {
   }
 
   /** A note of a version that cannot be: which files are here tells what it has to be. */
-  #mendNotes({ problems, version, fileFaults }: ArchiveAudit): void {
+  #mendNotes({ problems, version, fileFaults }: ArchiveAudit): boolean {
     const wrong = problems.filter(({ kind }) => kind === "note").map(({ path }) => path);
-    if (wrong.length === 0) return;
+    if (wrong.length === 0) return false;
     using _lock = lockArchive(this.#paths, this.#options.world);
     const complete = fileFaults.length === 0;
     for (const note of ["latest", "synced"] as const) {
@@ -438,6 +455,7 @@ class Repair {
       if (complete) writeVersionNote(this.#paths, note, version);
       else removeVersionNote(this.#paths, note);
     }
+    return true;
   }
 }
 

@@ -26,7 +26,13 @@ export type Finding =
   /** The node is right; its bit is not set. */
   | { readonly kind: "unmarked-node"; readonly index: number };
 
-type Findings = undefined | Finding | readonly Findings[];
+type Findings = undefined | Finding | readonly Findings[] | Unconfirmed;
+
+/** Of these, nothing signed confirms the values that were worked out. */
+interface Unconfirmed {
+  readonly kind: "unconfirmed";
+  readonly findings: Findings;
+}
 
 /** A possible value of a node. */
 export interface Candidate extends TreeNode {
@@ -55,13 +61,24 @@ export class AuditNodes {
     this.#report = report;
   }
 
-  /** Report what a candidate carries, now that it is right, or the likeliest of several. */
-  settle(findings: Findings): void {
-    if (findings === undefined) return;
-    const waiting: Findings[] = [findings];
+  /**
+   * Report what a candidate carries, now that it is right, or the likeliest of several. Values that
+   * are not `confirmed` by anything above count as unknown.
+   */
+  settle(findings: Findings, confirmed = true): void {
+    const waiting: { findings: Findings; confirmed: boolean }[] = [{ findings, confirmed }];
     for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-      if (Array.isArray(next)) waiting.push(...next.filter((part) => part !== undefined));
-      else this.#report(next as Finding);
+      const { findings, confirmed } = next;
+      if (findings === undefined) continue;
+      if (isList(findings)) {
+        for (const part of findings) waiting.push({ findings: part, confirmed });
+      } else if (findings.kind === "unconfirmed") {
+        waiting.push({ findings: findings.findings, confirmed: false });
+      } else if (confirmed || findings.kind === "block" || findings.kind === "lost-node") {
+        this.#report(findings);
+      } else if (findings.kind === "node") {
+        this.#report({ kind: "lost-node", index: findings.node.index });
+      }
     }
   }
 
@@ -83,9 +100,7 @@ export class AuditNodes {
         if (marked) this.settle({ kind: "lost-node", index });
         return { index, candidates: [], loose: false };
       }
-      // There is no other candidate, so this is true in any case.
-      this.settle({ kind: "node", node: bytes });
-      return spot({ ...bytes, solid: true });
+      return spot({ ...bytes, solid: true, findings: { kind: "node", node: bytes } });
     }
     if (bytes === undefined) {
       const findings = [damaged, unmarked];
@@ -110,7 +125,8 @@ export class AuditNodes {
       if (marked) this.settle({ kind: "lost-node", index });
       return { index, candidates: [], loose: false };
     }
-    return spot({ ...stored, solid: false }, !marked);
+    const findings: Findings = marked ? undefined : { kind: "unmarked-node", index };
+    return spot({ ...stored, solid: false, findings }, !marked);
   }
 
   /** The node above two siblings. */
@@ -127,7 +143,7 @@ export class AuditNodes {
       if (mended !== undefined) return mended;
     }
     for (const child of [left, right]) {
-      if (!child.loose) this.settle(child.candidates[0]?.findings);
+      if (!child.loose) this.settle(child.candidates[0]?.findings, false);
     }
     return this.unvisited(index);
   }
@@ -166,20 +182,28 @@ export class AuditNodes {
         computed.push({ ...node, solid: l.solid && r.solid, findings });
       }
     }
-    if (stored === undefined || !marked) {
-      if (computed.length > 1) return { index, candidates: computed, loose: false };
-      const [{ findings, ...only }] = computed;
-      this.settle(findings);
-      return spot(only);
-    }
+    if (stored === undefined || !marked) return { index, candidates: computed, loose: false };
     const mended = this.#turnBack(left, right, stored);
     if (mended !== undefined) return mended;
-    const blamed = [left, right].filter(({ candidates }) => !candidates.some((c) => c.solid));
-    const findings = (blamed.length === 0 ? [left, right] : blamed)
-      .map(({ index }) => ({ kind: "lost-node", index }) as const);
+    const findings = this.#blamed(left, right).map(({ index, candidates }): Findings => [
+      { kind: "lost-node", index },
+      { kind: "unconfirmed", findings: candidates[0].findings },
+    ]);
     const kept = { ...stored, solid: false, findings };
     const candidates = computed[0].solid ? [...computed, kept] : [kept, ...computed];
     return { index, candidates, loose: false };
+  }
+
+  /** Which children are wrong, should the parent be right. */
+  #blamed(left: Spot, right: Spot): Spot[] {
+    const both = [left, right];
+    const unsure = both.filter(({ candidates }) => !candidates.some(({ solid }) => solid));
+    if (unsure.length > 0) return unsure;
+    const replaced = both.filter(({ index, candidates }) => {
+      const stored = this.#raw.node(index);
+      return stored === undefined || !sameNode(stored, candidates[0]);
+    });
+    return replaced.length > 0 ? replaced : both;
   }
 
   /** Whether one turned bit in a child is all that is wrong. */
@@ -200,6 +224,10 @@ export class AuditNodes {
     }
     return undefined;
   }
+}
+
+function isList(findings: Findings): findings is readonly Findings[] {
+  return Array.isArray(findings);
 }
 
 function spot(candidate: Candidate, loose = false): Spot {

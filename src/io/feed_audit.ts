@@ -23,8 +23,11 @@ export type BlockPlace = "final" | "staged";
 export interface AuditedBlocks {
   /** The bytes at a block's place, or undefined if they cannot be read in full. */
   read(span: BlockSpan, place: BlockPlace): Uint8Array | undefined;
-  /** Where the block lies by what the archive's entries say, if they say anything. */
-  hint?(block: number): BlockSpan | undefined;
+  /**
+   * Where the block lies by what else is known of it, should the tree not tell. `byteOffset` is where
+   * the tree says it begins, if it says so.
+   */
+  hint?(block: number, byteOffset: number | undefined): BlockSpan | undefined;
   /** Whether a block that is not marked as held may be there all the same. */
   mayHold(block: number): boolean;
 }
@@ -41,6 +44,8 @@ export interface AuditOptions {
     bytes: Uint8Array,
     about: { readonly byteOffset: number; readonly turned: boolean },
   ) => void;
+  /** Whether to try if a single bit turned in a small block that is bad, which takes a while. */
+  readonly turnsBlocks: boolean;
   /** Told before block `block` where it begins, in bytes of the feed, if the tree knows. */
   readonly onOffset?: (block: number, byteOffset: number | undefined) => void;
   /** How many blocks of how many were looked at. */
@@ -142,7 +147,7 @@ class Auditor {
       resignable = this.#badNodes.isEmpty &&
         this.#stack.every(({ candidates }) => candidates.length === 1 && candidates[0].solid);
     }
-    for (const { candidates } of this.#stack) this.#nodes.settle(candidates[0]?.findings);
+    for (const { candidates } of this.#stack) this.#nodes.settle(candidates[0]?.findings, false);
     this.#options.onOffset?.(end, this.#byteOffset());
 
     const proven = this.#provenLength > 0 || end === 0;
@@ -181,6 +186,7 @@ class Auditor {
       case "block":
         return this.#badBlocks.add(finding.block, finding.block + 1);
       case "lost-node":
+        this.#fixes.delete(finding.index);
         return this.#badNodes.add(finding.index, finding.index + 1);
       case "unmarked-node":
         return this.#unmarkedNodes.add(finding.index, finding.index + 1);
@@ -242,6 +248,7 @@ class Auditor {
   }
 
   #turnBack(block: number, bytes: Uint8Array): void {
+    if (!this.#options.turnsBlocks) return;
     if (bytes.length > MAX_TURNED_BYTES || this.#triedBlocks++ >= MAX_TURNED_BLOCKS) return;
     const hash = this.#raw.slot(2 * block).slice(0, HASH_BYTES);
     const right = turnBack(bytes, (tried) => equalBytes(leafHash(tried), hash));
@@ -290,7 +297,7 @@ class Auditor {
     if (stored !== undefined && byteOffset !== undefined) {
       yield { block, byteOffset, size: stored.size };
     }
-    const hint = this.#options.blocks.hint?.(block);
+    const hint = this.#options.blocks.hint?.(block, byteOffset);
     if (hint !== undefined) yield hint;
     const above = this.#raw.node(parent(2 * block));
     const beside = this.#raw.node(sibling(2 * block));

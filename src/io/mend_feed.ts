@@ -201,8 +201,7 @@ function* numbersIn(set: Iterable<{ start: number; end: number }>): Generator<nu
  * signature again. Everything else stays marked.
  */
 export function forgetPath(access: SleepAccess, block: number, length: number): void {
-  const { pageBytes } = new RawFeed(access);
-  const bitfield = new BitfieldFile(access.bitfield, { pageBytes, ownTree: false });
+  const bitfield = openBits(access);
   const forget = (index: number) => {
     bitfield.setNode(index, false);
     if (index % 2 === 0) bitfield.setBlock(index / 2, false);
@@ -214,4 +213,17 @@ export function forgetPath(access: SleepAccess, block: number, length: number): 
   for (let index = 0; index < 2 * length; index = 2 * index + 1) forget(index);
   bitfield.flush();
   access.bitfield.sync();
+}
+
+/** Unmark everything: for a copy of which nothing can be proven. The bytes stay where they are. */
+export function forgetAll(access: SleepAccess): void {
+  const bitfield = openBits(access);
+  bitfield.clearFrom(0);
+  bitfield.flush();
+  access.bitfield.sync();
+}
+
+function openBits(access: SleepAccess): BitfieldFile {
+  const { pageBytes } = new RawFeed(access);
+  return new BitfieldFile(access.bitfield, { pageBytes, ownTree: false });
 }

@@ -4,143 +4,23 @@
  * `repair` with a healthy peer brings everything back.
  */
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { ArchiveView } from "../../src/app/archive_view.ts";
 import { openArchive } from "../../src/app/open_archive.ts";
 import { TroveError } from "../../src/base/errors.ts";
-import type { FeedStore } from "../../src/io/feed_store.ts";
-import { importInto } from "../support/imported.ts";
+import { digest, prepareArchives, readAll, Snapshot } from "../support/damaged_archives.ts";
 import { Random } from "../support/random.ts";
-import { type TempFolder, tempFolder } from "../support/temp.ts";
-import { type JsonLine, runIn, type Shared, shareIn, TestWorld } from "../support/test_world.ts";
-import { type FilePlan, writeTree } from "../support/trees.ts";
+import { tempFolder } from "../support/temp.ts";
+import { type JsonLine, runIn, type Shared, type TestWorld } from "../support/test_world.ts";
 
 const FLIPS_PER_VARIANT = 250;
-const KIB = 1024;
-
-/** Twenty files, a few of them of several blocks. */
-const FILES: readonly FilePlan[] = [
-  { path: "numbers.bin", size: 150 * KIB },
-  { path: "photos/one.jpg", size: 70 * KIB },
-  { path: "photos/two.jpg", size: 64 * KIB },
-  { path: "empty", size: 0 },
-  ...Array.from({ length: 16 }, (_, n) => ({
-    path: `${["notes", "notes/old", "papers"][n % 3]}/file-${n}.txt`,
-    size: 40 + 97 * n,
-  })),
-];
-
-/** One file of a folder, as it was before anything happened to it. */
-interface Kept {
-  readonly bytes: Uint8Array;
-  readonly mtime: Date;
-  readonly mode: number;
-}
-
-/** A folder that can be brought back to what it was. */
-class Snapshot {
-  readonly #dir: string;
-  readonly files = new Map<string, Kept>();
-
-  constructor(dir: string) {
-    this.#dir = dir;
-    for (const path of listFiles(dir)) {
-      const { mtime, mode } = Deno.statSync(join(dir, path));
-      const bytes = Deno.readFileSync(join(dir, path));
-      this.files.set(path, { bytes, mtime: mtime!, mode: mode! & 0o777 });
-    }
-  }
-
-  restore(): void {
-    for (const path of listFiles(this.#dir)) {
-      if (!this.files.has(path)) Deno.removeSync(join(this.#dir, path));
-    }
-    try {
-      Deno.removeSync(join(this.#dir, ".dat", "trove.kept"), { recursive: true });
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
-    for (const [path, kept] of this.files) {
-      const target = join(this.#dir, path);
-      if (isSame(target, kept)) continue;
-      this.write(path, kept.bytes);
-    }
-  }
-
-  /** Write a file and give it the time it had: damage does not change that. */
-  write(path: string, bytes: Uint8Array): void {
-    const { mtime, mode } = this.files.get(path)!;
-    const target = join(this.#dir, path);
-    Deno.writeFileSync(target, bytes);
-    Deno.chmodSync(target, mode);
-    Deno.utimeSync(target, mtime, mtime);
-  }
-}
-
-function isSame(path: string, { bytes, mtime }: Kept): boolean {
-  try {
-    const info = Deno.statSync(path);
-    if (info.size !== bytes.length || info.mtime!.getTime() !== mtime.getTime()) return false;
-    const found = Deno.readFileSync(path);
-    return found.every((byte, at) => byte === bytes[at]);
-  } catch {
-    return false;
-  }
-}
-
-/** Every file below a folder, but what repairs kept. */
-function listFiles(dir: string, below = ""): string[] {
-  const found: string[] = [];
-  for (const { name, isDirectory } of Deno.readDirSync(join(dir, below))) {
-    const path = join(below, name);
-    if (path === join(".dat", "trove.kept")) continue;
-    if (isDirectory) found.push(...listFiles(dir, path));
-    else found.push(path);
-  }
-  return found.sort();
-}
-
-/** Everything that the archive's public interfaces give, one line for each thing. */
-function readAll(dir: string, world: TestWorld): Map<string, string> {
-  const lines = new Map<string, string>();
-  const note = (name: string, value: unknown) => lines.set(name, JSON.stringify(value));
-  using archive = openArchive(dir, { world, access: "read" });
-  note("link", archive.link);
-  note("owned", archive.owned);
-  note("version", archive.version);
-  for (let version = 1; version <= archive.version; version++) {
-    note(`version ${version}`, [...new ArchiveView(archive, version).files()]);
-  }
-  const view = new ArchiveView(archive);
-  for (const file of view.files()) {
-    note(`file ${file.path}`, [...view.read(file)].map(digest));
-  }
-  for (const [name, feed] of Object.entries({ metadata: archive.metadata, content: archive.content })) {
-    if (feed !== undefined) readFeed(name, feed, note);
-  }
-  return lines;
-}
-
-function readFeed(name: string, feed: FeedStore, note: (name: string, value: unknown) => void) {
-  note(`${name} length`, [feed.length, feed.byteLength, feed.countHeld(0, 10_000)]);
-  for (let block = 0; block < feed.length; block++) {
-    const bytes = feed.readMatching(block);
-    note(`${name} block ${block}`, [feed.hasBlock(block), bytes && digest(bytes)]);
-    note(`${name} signature ${block + 1}`, feed.signature(block + 1)?.toHex());
-  }
-  for (let index = 0; index < 2 * feed.length; index++) {
-    const node = feed.node(index);
-    note(`${name} node ${index}`, node && [node.hash.toHex(), node.size]);
-  }
-}
-
-function digest(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex");
-}
 
 /** What is read from a damaged archive is what was there before, or an error; never other bytes. */
-function assertNothingWrongIsRead(dir: string, world: TestWorld, before: Map<string, string>): void {
+function assertNothingWrongIsRead(
+  dir: string,
+  world: TestWorld,
+  before: Map<string, string>,
+): void {
   const check = (name: string, bytes: Uint8Array | undefined) => {
     if (bytes === undefined) return;
     const [held, was] = JSON.parse(before.get(name) ?? "[false]");
@@ -209,7 +89,8 @@ function namesPlace(records: readonly JsonLine[], path: string, at: number): boo
       if (inPage < 1024) {
         // Of a working file that has the block, the file is named.
         return Array.from({ length: 8 }, (_, bit) => first + bit)
-          .some((block) => kind(["block", "block-bit"], block)) || about(({ kind }) => kind === "file");
+          .some((block) => kind(["block", "block-bit"], block)) ||
+          about(({ kind }) => kind === "file");
       }
       return Array.from({ length: 8 }, (_, bit) => 8 * (inPage - 1024) + bit)
         .some((node) => kind(["node", "node-bit"], node));
@@ -231,7 +112,9 @@ async function campaign({ name, dir, world, peer }: Variant, flips: number): Pro
   const snapshot = new Snapshot(dir);
   const before = readAll(dir, world);
   assert.equal((await runIn(world, "verify", dir, "--json")).code, 0, `${name} is sound at first`);
-  const paths = [...snapshot.files.keys()].filter((path) => snapshot.files.get(path)!.bytes.length > 0);
+  const paths = [...snapshot.files.keys()].filter((path) =>
+    snapshot.files.get(path)!.bytes.length > 0
+  );
   const tally = { named: 0, harmless: 0 };
   for (let flip = 0; flip < flips; flip++) {
     const path = paths[random.below(paths.length)];
@@ -260,9 +143,7 @@ async function campaign({ name, dir, world, peer }: Variant, flips: number): Pro
     assertNothingWrongIsRead(dir, world, before);
 
     if (verified.code !== 0) {
-      const t0 = performance.now();
       const repaired = await runIn(world, "repair", dir, "--json", "--peer", peer.address);
-      if (performance.now() - t0 > 300) console.log(where, performance.now() - t0);
       const told = `${said}\nrepair:\n${repaired.stdout}${repaired.stderr}`;
       assert.equal(repaired.code, 0, told);
       assert.deepEqual(readAll(dir, world), before, told);
@@ -276,50 +157,20 @@ async function campaign({ name, dir, world, peer }: Variant, flips: number): Pro
   assert.ok(tally.named > flips / 3, `${name}: ${JSON.stringify(tally)}`);
 }
 
-/** An archive of several versions, a clone of it, and another clone that serves it. */
-async function prepare(
-  temp: TempFolder,
-  options: { history: boolean },
-): Promise<{ owner: string; clone: string; worlds: TestWorld[]; peer: Shared }> {
-  const label = options.history ? "history" : "latest";
-  const [ownerWorld, cloneWorld, peerWorld] = ["owner", "clone", "peer"].map((who) =>
-    new TestWorld(temp, { home: `${who}-${label}`, running: true })
-  );
-  const owner = temp.folder(`owner-of-${label}`);
-  writeTree(owner, FILES, label);
-  await importInto(owner, ownerWorld, options);
-  writeTree(owner, [{ path: "notes/file-0.txt", size: 300 }], `${label} again`);
-  Deno.removeSync(join(owner, "papers/file-2.txt"));
-  await importInto(owner, ownerWorld);
-  writeTree(owner, [{ path: "numbers.bin", size: 130 * KIB }, { path: "new.txt", size: 9 }], label);
-  await importInto(owner, ownerWorld);
-
-  const flags = options.history ? ["--history"] : [];
-  const clone = temp.join(`clone-of-${label}`);
-  const served = temp.join(`peer-of-${label}`);
-  {
-    const sharingWorld = new TestWorld(temp, { home: `owner-${label}`, running: true });
-    await using sharer = await shareIn(sharingWorld, owner);
-    for (const [dir, world] of [[clone, cloneWorld], [served, peerWorld]] as const) {
-      const made = await runIn(
-        world,
-        ...["clone", sharer.link, dir, "--peer", sharer.address, "--json", ...flags],
-      );
-      assert.equal(made.code, 0, made.stderr + made.stdout);
-    }
-  }
-  const peer = await shareIn(new TestWorld(temp, { home: `serving-${label}` }), served);
-  return { owner, clone, worlds: [ownerWorld, cloneWorld], peer };
-}
-
 for (const history of [false, true]) {
   const label = history ? "keeps every version" : "has its files as content";
   Deno.test(`bits turned in an archive that ${label}, and in a clone of it`, async () => {
     using temp = tempFolder();
-    const { owner, clone, worlds, peer } = await prepare(temp, { history });
+    const { owner, clone, worlds, peer } = await prepareArchives(temp, { history });
     await using _peer = peer;
     const [ownerWorld, cloneWorld] = worlds;
-    await campaign({ name: `owner, ${label}`, dir: owner, world: ownerWorld, peer }, FLIPS_PER_VARIANT);
-    await campaign({ name: `clone, ${label}`, dir: clone, world: cloneWorld, peer }, FLIPS_PER_VARIANT);
+    await campaign(
+      { name: `owner, ${label}`, dir: owner, world: ownerWorld, peer },
+      FLIPS_PER_VARIANT,
+    );
+    await campaign(
+      { name: `clone, ${label}`, dir: clone, world: cloneWorld, peer },
+      FLIPS_PER_VARIANT,
+    );
   });
 }

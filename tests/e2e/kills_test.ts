@@ -21,6 +21,8 @@ import {
 const KILLS = 50;
 /** Runs of each kind, at most: some are over before they are killed. */
 const MAX_RUNS = 4 * KILLS;
+/** Kills in a row before one run is left alone: what is killed all the time gets nowhere. */
+const KILLS_IN_A_ROW = 7;
 /** Milliseconds in which a run begins and most of one passes. */
 const WINDOW_MS = 450;
 
@@ -30,6 +32,7 @@ class Killer {
   readonly #random: Random;
   readonly #home: string;
   #runs = 0;
+  #inARow = 0;
 
   constructor(temp: TempFolder, seed: string) {
     this.#random = new Random(seed);
@@ -45,13 +48,17 @@ class Killer {
     this.#runs++;
     assert.ok(this.#runs <= MAX_RUNS, `${this.kills} of ${MAX_RUNS} runs lived to be killed`);
     await using process = await trove(args, { home: this.#home });
-    await new Promise((resolve) => setTimeout(resolve, this.#random.below(WINDOW_MS)));
-    process.signal("SIGKILL");
+    if (this.#inARow < KILLS_IN_A_ROW && !this.done) {
+      await new Promise((resolve) => setTimeout(resolve, this.#random.below(WINDOW_MS)));
+      process.signal("SIGKILL");
+    }
     const exit = await process.exit;
     if (exit.signal === "SIGKILL") {
       this.kills++;
+      this.#inARow++;
       return true;
     }
+    this.#inARow = 0;
     assert.equal(exit.code, 0, exit.stdout + exit.stderr);
     return false;
   }

@@ -16,7 +16,7 @@ function audit(disk: MemoryDisk, publicKey = TEST_KEYS.publicKey): FeedAudit {
   const raw = new RawFeed({ tree, signatures, bitfield });
   const data = new DataFile(disk.open("data"));
   const blocks = { read: data.read.bind(data), mayHold: () => true };
-  return auditFeed(raw, { publicKey, blocks });
+  return auditFeed(raw, { publicKey, blocks, turnsBlocks: true });
 }
 
 /** Everything wrong, in short; counts and lengths apart. */
