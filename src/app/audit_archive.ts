@@ -6,9 +6,7 @@
  * drive, section 10.
  */
 import { equalBytes } from "../base/bytes.ts";
-import { StorageError, TroveError } from "../base/errors.ts";
 import type { World } from "../base/world.ts";
-import type { TreeNode } from "../core/feed/node.ts";
 import { PAGE_BYTES } from "../core/sleep/bitfield_page.ts";
 import { entryCount } from "../core/sleep/layout.ts";
 import { PageSummary } from "../core/sleep/page_summary.ts";
@@ -16,31 +14,19 @@ import { contentSeed } from "../crypto/hash.ts";
 import { keyPair, PUBLIC_KEY_BYTES } from "../crypto/sign.ts";
 import { indexCorrections } from "../io/bitfield_index.ts";
 import { DataFile } from "../io/data_file.ts";
-import {
-  auditFeed,
-  type AuditOptions,
-  type FeedAudit,
-  glanceAtFeed,
-} from "../io/feed_audit.ts";
+import { auditFeed, type AuditOptions, type FeedAudit, glanceAtFeed } from "../io/feed_audit.ts";
 import { lookAt } from "../io/folder.ts";
 import { openFile } from "../io/random_access.ts";
 import { RawFeed } from "../io/raw_feed.ts";
 import { WorkingFiles } from "../io/working_files.ts";
-import { type ArchivePaths, readSmallFile } from "./archive_folder.ts";
+import type { ArchivePaths } from "./archive_folder.ts";
+import { AuditedKeys } from "./audit_keys.ts";
 import { AuditedEntries, distinctFiles, placeFiles, recordEnd } from "./audit_entries.ts";
-import {
-  compareFile,
-  type FileBlocks,
-  type FileFault,
-  judgeFile,
-  problemOfFile,
-} from "./audit_files.ts";
+import { auditFiles, type FileFault, problemOfFile } from "./audit_files.ts";
+import { problemsOfNotes, readNote } from "./audit_notes.ts";
 import type { PlannedFile } from "./checkout_plan.ts";
 import { type FeedName, type Problem, problemsOfFeed, runOf } from "./damage.ts";
-import { FileTimes } from "./file_times.ts";
-import { findPublicKey, type FoundPublicKey } from "./find_key.ts";
-import { findSecretKey } from "./secret_keys.ts";
-import { readVersionNote } from "./version_notes.ts";
+import type { FoundPublicKey } from "./find_key.ts";
 import { RangeSet } from "../base/ranges.ts";
 
 export interface AuditProgress {
@@ -81,8 +67,6 @@ export interface ArchiveAudit {
   readonly problems: readonly Problem[];
 }
 
-const PUBLIC_MODE_NOTES = ["latest", "synced"] as const;
-
 /** Look at the archive. @throws {StorageError} If the disk does not let us. */
 export function auditArchive(paths: ArchivePaths, options: ArchiveAuditOptions): ArchiveAudit {
   using opened = new DisposableStack();
@@ -108,8 +92,9 @@ class ArchiveAuditor {
   run(): ArchiveAudit {
     const paths = this.#paths;
     const raw = this.#openFeed("metadata");
-    const key = this.#checkKey(raw);
-    const { secretKey } = this.#findSecretKey(key?.publicKey);
+    const keys = new AuditedKeys(paths, this.#options);
+    const key = keys.findPublic(raw);
+    const { secretKey } = keys.findSecret(key?.publicKey);
     const owned = secretKey !== undefined;
 
     const file = this.#file(paths.feed("metadata", "data"));
@@ -153,13 +138,20 @@ class ArchiveAuditor {
       });
     }
     const files = placeFiles(listed.files, paths.dir);
-    const contentKey = this.#checkContentKey(entries.contentKey);
+    const contentKey = keys.findContent(entries.contentKey);
     const found = contentKey === undefined
       ? undefined
       : this.#checkContent(contentKey, { entries, files, owned, secretKey, all });
-    this.#problems.push(...entries.problems);
-    const fileFaults = this.#checkFiles(files, { version, owned, found });
-    this.#checkNotes(version);
+    this.#problems.push(...keys.problems, ...entries.problems);
+    const fileFaults = auditFiles(files, {
+      ...{ paths, history: this.#history, owned, quick: this.#options.quick === true },
+      content: found,
+      onProgress: this.#options.onProgress,
+    });
+    this.#problems.push(
+      ...fileFaults.map((fault) => problemOfFile(fault, { version, history: this.#history })),
+      ...problemsOfNotes(paths, version),
+    );
     return {
       paths,
       history: this.#history,
@@ -204,65 +196,6 @@ class ArchiveAuditor {
   #say(audit: FeedAudit, feed: FeedName, owned: boolean, withoutBlocks: boolean): void {
     const interrupted = this.#interrupted;
     this.#problems.push(...problemsOfFeed(feed, audit, { owned, interrupted, withoutBlocks }));
-  }
-
-  #checkKey(raw: RawFeed): FoundPublicKey | undefined {
-    const { world, givenKey } = this.#options;
-    const path = this.#paths.feed("metadata", "key");
-    const stored = readSmallFile(path);
-    const key = findPublicKey(raw, { stored, given: givenKey, world });
-    if (stored === undefined || stored.length !== PUBLIC_KEY_BYTES || key?.from !== "file") {
-      const what = stored === undefined
-        ? "it is missing"
-        : stored.length !== PUBLIC_KEY_BYTES
-        ? `it holds ${stored.length} bytes, not ${PUBLIC_KEY_BYTES}`
-        : "it is not the key that signed this archive";
-      this.#problems.push({
-        kind: "key",
-        feed: "metadata",
-        path: "metadata.key",
-        message: `metadata.key: ${what}`,
-        repair: key === undefined ? "key" : "local",
-      });
-    }
-    return key;
-  }
-
-  #findSecretKey(publicKey: Uint8Array | undefined): { secretKey?: Uint8Array } {
-    if (publicKey === undefined) return {};
-    try {
-      const { secretKey, warning } = findSecretKey(this.#paths, publicKey, this.#options.world);
-      if (warning !== undefined && secretKey === undefined) {
-        this.#problems.push({
-          kind: "secret-key",
-          message: warning,
-          repair: "key",
-          harmless: true,
-        });
-      }
-      return { secretKey };
-    } catch (error) {
-      if (!(error instanceof TroveError)) throw error;
-      this.#problems.push({ kind: "secret-key", message: error.message, repair: "key" });
-      return {};
-    }
-  }
-
-  /** The key of the content feed: what metadata block 0 says; if that is lost, what the file says. */
-  #checkContentKey(named: Uint8Array | undefined): Uint8Array | undefined {
-    const stored = readSmallFile(this.#paths.feed("content", "key"));
-    if (named === undefined) return stored?.length === PUBLIC_KEY_BYTES ? stored : undefined;
-    if (stored === undefined || !equalBytes(stored, named)) {
-      const what = stored === undefined ? "it is missing" : "it is not what the metadata names";
-      this.#problems.push({
-        kind: "key",
-        feed: "content",
-        path: "content.key",
-        message: `content.key: ${what}`,
-        repair: "local",
-      });
-    }
-    return named;
   }
 
   #checkIndex(feed: FeedName, raw: RawFeed): void {
@@ -363,89 +296,10 @@ class ArchiveAuditor {
       }
     }
   }
-
-  #checkFiles(
-    files: readonly PlannedFile[],
-    { version, owned, found }: { version: number; owned: boolean; found?: ContentFound },
-  ): FileFault[] {
-    const { quick, onProgress } = this.#options;
-    if (this.#paths.layout !== "dat") return [];
-    const synced = readNote(this.#paths, "synced") ?? 0;
-    const faults: FileFault[] = [];
-    const distinct = new Set(distinctFiles(files));
-    using times = new FileTimes(this.#paths, { access: "read" });
-    const timeOf = (seq: number) => times.get(seq);
-    files.forEach((file, at) => {
-      onProgress?.({ share: at / files.length, text: `file ${at} of ${files.length}` });
-      const blocks = this.#blocksOf(file, { found, quick, mapped: distinct.has(file) });
-      const fault = judgeFile(file, blocks, { owned, synced, timeOf });
-      if (fault === undefined) return;
-      faults.push(fault);
-      this.#problems.push(problemOfFile(fault, { owned, version, history: this.#history }));
-    });
-    return faults;
-  }
-
-  /** What is known of the blocks of a file under its name. */
-  #blocksOf(
-    file: PlannedFile,
-    { found, quick, mapped }: { found?: ContentFound; quick?: boolean; mapped: boolean },
-  ): FileBlocks {
-    const { offset, blocks } = file;
-    const wrong = new RangeSet();
-    if (blocks === 0) return { marked: false, wrong };
-    if (found === undefined) {
-      wrong.add(offset, offset + blocks);
-      return { marked: false, wrong };
-    }
-    const { raw, audit } = found;
-    const { bitfield } = raw;
-    const end = Math.min(offset + blocks, audit.length);
-    const marked = !this.#history && bitfield.nextBlock(offset, end, true) !== -1;
-    if (quick) return { marked, wrong };
-    if (this.#history || !mapped) {
-      const leaf = (block: number): TreeNode | undefined =>
-        audit.fixes.get(2 * block) ?? raw.node(2 * block);
-      return { marked, wrong: compareFile(file, leaf, () => {}) };
-    }
-    for (let block = offset; block < end; block++) {
-      const here = bitfield.hasBlock(block) ? !audit.badBlocks.has(block) : false;
-      if (!here && !audit.unmarkedBlocks.has(block)) wrong.add(block, block + 1);
-    }
-    if (end < offset + blocks) wrong.add(Math.max(end, offset), offset + blocks);
-    return { marked, wrong };
-  }
-
-  #checkNotes(version: number): void {
-    const [latest, synced] = PUBLIC_MODE_NOTES.map((note) => readNote(this.#paths, note));
-    const wrong = (path: string, message: string) => {
-      this.#problems.push({ kind: "note", path, message: `${path}: ${message}`, repair: "local" });
-    };
-    if (latest !== undefined && latest > version) {
-      wrong("metadata.latest", `it says version ${latest}, the newest is ${version}`);
-    } else if (latest !== undefined && synced !== undefined && latest < synced) {
-      // Removals are applied before a version is complete.
-      if (synced <= version) {
-        wrong("metadata.latest", `it says version ${latest}, version ${synced} was complete`);
-      }
-    }
-    if (synced !== undefined && synced > version) {
-      wrong("trove.synced", `it says version ${synced}, the newest is ${version}`);
-    }
-  }
 }
 
 interface ContentFound {
   readonly raw: RawFeed;
   readonly audit: FeedAudit;
   readonly secretKey?: Uint8Array;
-}
-
-function readNote(paths: ArchivePaths, note: "latest" | "synced"): number | undefined {
-  try {
-    return readVersionNote(paths, note);
-  } catch (error) {
-    if (error instanceof StorageError) return undefined;
-    throw error;
-  }
 }

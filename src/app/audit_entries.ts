@@ -155,7 +155,10 @@ export class AuditedEntries {
         if (claims[at + 1] > block) break;
         if (claims[at + 1] < block || byteOffset === undefined) continue;
         if (claims[at + 3] !== byteOffset) {
-          wrong(at, `says byte ${claims[at + 3]} of the content, its blocks begin at ${byteOffset}`);
+          wrong(
+            at,
+            `says byte ${claims[at + 3]} of the content, its blocks begin at ${byteOffset}`,
+          );
         }
       }
       for (; nextEnd < ends.length; nextEnd++) {

@@ -8,8 +8,14 @@ import { RangeSet } from "../base/ranges.ts";
 import { leafHash } from "../crypto/hash.ts";
 import type { TreeNode } from "../core/feed/node.ts";
 import { storageError } from "../io/handle_cache.ts";
+import type { FeedAudit } from "../io/audit_result.ts";
+import type { RawFeed } from "../io/raw_feed.ts";
+import type { ArchivePaths } from "./archive_folder.ts";
+import { distinctFiles } from "./audit_entries.ts";
+import { readNote } from "./audit_notes.ts";
 import type { PlannedFile } from "./checkout_plan.ts";
 import type { Problem } from "./damage.ts";
+import { FileTimes } from "./file_times.ts";
 
 /** What a file that is not as it should be is. */
 export type FileState =
@@ -42,6 +48,74 @@ export interface FileContext {
   readonly timeOf: (seq: number) => number | undefined;
   /** The version whose files were all put here, by our own note. */
   readonly synced: number;
+}
+
+/** What the content feed tells, if there is one. */
+export interface ContentBits {
+  readonly raw: RawFeed;
+  readonly audit: FeedAudit;
+}
+
+/** Look at every file. Gives those that are not as they should be. */
+export function auditFiles(
+  files: readonly PlannedFile[],
+  context: {
+    readonly paths: ArchivePaths;
+    readonly history: boolean;
+    readonly owned: boolean;
+    readonly quick: boolean;
+    readonly content?: ContentBits;
+    readonly onProgress?: (progress: { share: number; text: string }) => void;
+  },
+): FileFault[] {
+  const { paths, owned, onProgress } = context;
+  if (paths.layout !== "dat") return [];
+  const synced = readNote(paths, "synced") ?? 0;
+  const distinct = new Set(distinctFiles(files));
+  using times = new FileTimes(paths, { access: "read" });
+  const timeOf = (seq: number) => times.get(seq);
+  const faults: FileFault[] = [];
+  for (const [at, file] of files.entries()) {
+    onProgress?.({ share: at / files.length, text: `file ${at} of ${files.length}` });
+    const blocks = blocksOf(file, { ...context, mapped: distinct.has(file) });
+    const fault = judgeFile(file, blocks, { owned, synced, timeOf });
+    if (fault !== undefined) faults.push(fault);
+  }
+  return faults;
+}
+
+/** @param options.mapped Whether the content feed's blocks were read from this very file. */
+function blocksOf(
+  file: PlannedFile,
+  { content, history, quick, mapped }: {
+    readonly content?: ContentBits;
+    readonly history: boolean;
+    readonly quick: boolean;
+    readonly mapped: boolean;
+  },
+): FileBlocks {
+  const { offset, blocks } = file;
+  const wrong = new RangeSet();
+  if (blocks === 0) return { marked: false, wrong };
+  if (content === undefined) {
+    wrong.add(offset, offset + blocks);
+    return { marked: false, wrong };
+  }
+  const { raw, audit } = content;
+  const { bitfield } = raw;
+  const end = Math.min(offset + blocks, audit.length);
+  const marked = !history && bitfield.nextBlock(offset, end, true) !== -1;
+  if (quick) return { marked, wrong };
+  if (history || !mapped) {
+    const leaf = (block: number) => audit.fixes.get(2 * block) ?? raw.node(2 * block);
+    return { marked, wrong: compareFile(file, leaf, () => {}) };
+  }
+  for (let block = offset; block < end; block++) {
+    const isGood = bitfield.hasBlock(block) && !audit.badBlocks.has(block);
+    if (!isGood && !audit.unmarkedBlocks.has(block)) wrong.add(block, block + 1);
+  }
+  if (end < offset + blocks) wrong.add(Math.max(end, offset), offset + blocks);
+  return { marked, wrong };
 }
 
 /** Judge a file by its blocks and by what stands at its place; undefined if all is well. */
@@ -120,7 +194,7 @@ function statFile(path: string): Deno.FileInfo | undefined {
 /** What is said of a file. */
 export function problemOfFile(
   { file, state, exists, wrong }: FileFault,
-  { owned, version, history }: { owned: boolean; version: number; history: boolean },
+  { version, history }: { version: number; history: boolean },
 ): Problem {
   const name = `"${file.path.slice(1)}"`;
   const size = wrong.size;
@@ -155,6 +229,6 @@ export function problemOfFile(
     index: size === 0 ? undefined : [...wrong][0].start,
     count: size > 1 ? size : undefined,
     message: exists ? `${name} is damaged: ${which}` : `${name} is missing`,
-    repair: history ? "local" : owned ? "peer" : "peer",
+    repair: history ? "local" : "peer",
   };
 }

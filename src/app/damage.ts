@@ -149,13 +149,13 @@ export function problemsOfFeed(
   const turned = audit.turnedSignatures;
   for (const { start, end } of audit.badSignatures) {
     for (let at = start; at < end; at++) {
-      const beyond = at > length && proven && at === claimedLength;
+      const beyond = at === claimedLength && (at > length || !proven);
       found.push({
         kind: "signature",
         feed,
         index: at,
         message: `${feed}: the signature for ${count(at, "block")} ` +
-          (beyond ? "is there, and nothing proves so many" : "is damaged"),
+          (beyond ? "is damaged, or what it is about" : "is damaged"),
         repair: turned.has(at) || owned && at <= length || !beyond && at !== length
           ? "local"
           : "peer",

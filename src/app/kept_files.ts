@@ -48,11 +48,6 @@ export class KeptFiles {
     this.#keep(undefined, name, (to) => Deno.writeFileSync(to, bytes));
   }
 
-  /** Where a kept copy lies, if it was kept. */
-  placeOf(name: string): string | undefined {
-    return this.#kept.has(name) ? join(this.folder, name) : undefined;
-  }
-
   /** Nothing took its place after all. */
   forget(name: string): void {
     if (!this.#kept.delete(name)) return;

@@ -24,7 +24,7 @@ import {
 } from "./archive_folder.ts";
 import { lockArchive } from "./archive_lock.ts";
 import { checkBeginning } from "./lost_history.ts";
-import { findSecretKey, keepSecretKey } from "./secret_keys.ts";
+import { findSecretKey, type FoundKey, keepSecretKey } from "./secret_keys.ts";
 
 export type Access = "read" | "write";
 
@@ -213,14 +213,15 @@ export function createArchive(
 /**
  * Open the archive in a folder.
  *
+ * @param options.asCopy Without its secret key, should it be our own: nothing can be signed.
  * @throws {NotFoundError} If there is none.
  * @throws {LockedError} If it is to be written and another process does that.
  */
 export function openArchive(
   dir: string,
-  options: { world: World; access: Access },
+  options: { world: World; access: Access; asCopy?: boolean },
 ): Archive {
-  const { world, access } = options;
+  const { world, access, asCopy } = options;
   if (inspectFolder(dir) !== "archive") {
     throw new NotFoundError(`Cannot find an archive in "${dir}"`, {
       hint: "name a folder that was shared or cloned before",
@@ -230,7 +231,7 @@ export function openArchive(
   const publicKey = readPublicKey(paths);
   using stack = new DisposableStack();
   const lock = access === "write" ? stack.use(lockArchive(paths, world)) : undefined;
-  const { secretKey, warning } = findSecretKey(paths, publicKey, world);
+  const { secretKey, warning }: FoundKey = asCopy ? {} : findSecretKey(paths, publicKey, world);
   const metadata = openMetadata(paths, { publicKey, secretKey, access });
   stack.defer(() => metadata.close());
   const archive = new Archive({ paths, metadata, secretKey, access, lock, warning });

@@ -7,20 +7,13 @@
  */
 import { join } from "node:path";
 import { equalBytes } from "../base/bytes.ts";
-import { ForkError, StorageError } from "../base/errors.ts";
+import { ForkError, StorageError, UsageError } from "../base/errors.ts";
 import { RangeSet } from "../base/ranges.ts";
-import { fullRoots } from "../core/feed/flat_tree.ts";
 import { BLOCKS_PER_PAGE } from "../core/sleep/bitfield_page.ts";
-import { leafHash } from "../crypto/hash.ts";
-import { DataFile } from "../io/data_file.ts";
 import { lookAt } from "../io/folder.ts";
-import { storageError } from "../io/handle_cache.ts";
-import { forgetAll, forgetPath, mendFeed } from "../io/mend_feed.ts";
-import { openFile } from "../io/random_access.ts";
-import { RawFeed } from "../io/raw_feed.ts";
+import { forgetAll, forgetPath, keepClaim } from "../io/mend_feed.ts";
 import type { SleepAccess } from "../io/sleep_files.ts";
-import { WorkingFiles } from "../io/working_files.ts";
-import { type ArchivePaths, writeSmallFile } from "./archive_folder.ts";
+import type { ArchivePaths } from "./archive_folder.ts";
 import { lockArchive } from "./archive_lock.ts";
 import { type ArchiveAudit, auditArchive, type AuditProgress } from "./audit_archive.ts";
 import { distinctFiles } from "./audit_entries.ts";
@@ -31,14 +24,8 @@ import { fetchBlocks, type FetchOptions } from "./fetch_blocks.ts";
 import { FileTimes } from "./file_times.ts";
 import { KeptFiles } from "./kept_files.ts";
 import { type Archive, openArchive } from "./open_archive.ts";
-import {
-  leaveIncomplete,
-  missingIn,
-  remakeEmpty,
-  rewriteFiles,
-  stageFiles,
-} from "./repair_files.ts";
-import { isSound } from "./verify_archive.ts";
+import { keepBadBlocks, markedBlocks, mendFeedFiles, mendKeys, withFeed } from "./repair_feeds.ts";
+import { leaveIncomplete, remakeEmpty, rewriteFiles, stageFiles } from "./repair_files.ts";
 import { readVersionNote, removeVersionNote, writeVersionNote } from "./version_notes.ts";
 
 export interface RepairOptions extends FetchOptions {
@@ -62,8 +49,6 @@ export interface Repaired {
   readonly remarks: readonly string[];
 }
 
-const PUBLIC_FILE = { mode: 0o644 };
-
 /** Mending one thing may show another: so often it is looked again. */
 const MAX_ROUNDS = 5;
 
@@ -72,6 +57,7 @@ const MAX_ROUNDS = 5;
  *
  * @throws {LockedError} If another process has the archive open for writing.
  * @throws {ForkError} If peers have another signed history.
+ * @throws {UsageError} If the key that was given is not the archive's.
  */
 export async function repairArchive(
   paths: ArchivePaths,
@@ -80,11 +66,20 @@ export async function repairArchive(
   // What peers can send needs no puzzling out.
   const turnsContent = options.peers.length === 0;
   const before = auditArchive(paths, { ...options, turnsContent });
+  checkGivenKey(before, options.givenKey);
   const kept = new KeptFiles(paths, options);
   if (options.dryRun || before.problems.length === 0) {
     return { before, after: before, kept, fetched: 0, remarks: [] };
   }
   return await new Repair(paths, before, kept, options).run();
+}
+
+/** @throws {UsageError} If the archive was not signed under the key that was given. */
+function checkGivenKey({ key, paths }: ArchiveAudit, given: Uint8Array | undefined): void {
+  if (given === undefined || key !== undefined && equalBytes(key.publicKey, given)) return;
+  throw new UsageError(`Cannot use that link for "${paths.dir}": it is of another archive`, {
+    hint: "nothing was changed",
+  });
 }
 
 class Repair {
@@ -117,15 +112,18 @@ class Repair {
     const { peers } = this.#options;
     if (peers.length > 0 && audit.key !== undefined) {
       if (needsPeers(audit, "metadata")) {
-        await this.#regain("metadata", audit, () =>
-          this.#open((archive) => this.#fetch(archive, "metadata", "follow")));
+        await this.#regain(
+          "metadata",
+          audit,
+          () => this.#open(audit, (archive) => this.#fetch(archive, "metadata", "follow")),
+        );
         audit = this.#mendLocally(this.#look());
       }
       if (this.#needsSignature(audit, "content")) {
         const { files } = audit;
         const block = this.#anyBlock(audit);
         await this.#regain("content", audit, () =>
-          this.#open((archive) => {
+          this.#open(audit, (archive) => {
             mapFiles(archive, files);
             return this.#fetch(archive, "content", [{ start: block, end: block + 1 }]);
           }));
@@ -133,6 +131,7 @@ class Repair {
       }
     }
     if (await this.#mendContent(audit)) audit = this.#mendLocally(this.#look());
+    if (this.#settleLoss(audit)) audit = this.#mendLocally(this.#look());
     const after = this.#mendNotes(audit) ? this.#look() : audit;
     const { folder, names } = this.#kept;
     return {
@@ -156,124 +155,24 @@ class Repair {
       for (const [block, bytes] of audit.content?.turnedBlocks ?? []) {
         this.#known.set(block, bytes);
       }
-      const changed = this.#mendKeys(audit) || this.#mendFeeds(audit);
+      const changed = mendKeys(audit, this.#kept) || this.#mendFeeds(audit);
       if (!changed) return audit;
       audit = this.#look();
     }
     return audit;
   }
 
-  #mendKeys({ key, contentKey, problems }: ArchiveAudit): boolean {
-    let changed = false;
-    for (const [feed, right] of [["metadata", key?.publicKey], ["content", contentKey]] as const) {
-      if (right === undefined) continue;
-      if (!problems.some((problem) => problem.kind === "key" && problem.feed === feed)) continue;
-      const path = this.#paths.feed(feed, "key");
-      this.#kept.copy(path, `${feed}.key`);
-      writeSmallFile(path, right, PUBLIC_FILE);
-      changed = true;
-    }
-    return changed;
-  }
-
   #mendFeeds(audit: ArchiveAudit): boolean {
-    const metadata = this.#mendFeed("metadata", audit);
-    const content = audit.content !== undefined && this.#mendFeed("content", audit);
+    const metadata = mendFeedFiles("metadata", audit, this.#kept);
+    const content = audit.content !== undefined && mendFeedFiles("content", audit, this.#kept);
     return metadata || content;
-  }
-
-  #mendFeed(feed: FeedName, audit: ArchiveAudit): boolean {
-    const found = audit[feed]!;
-    const isData = feed === "metadata" || audit.history;
-    const mended = isData ? this.#mendData(feed, audit) : new Set<number>();
-    const changed = this.#withFeed(feed, audit.history, (access) =>
-      mendFeed(access, {
-        audit: found,
-        secretKey: feed === "metadata" ? audit.secretKey : audit.contentSecretKey,
-        mended,
-        keep: (file) => {
-          const path = file === "staged" ? this.#paths.staged : this.#paths.feed(feed, file);
-          this.#kept.copy(path, file === "staged" ? "trove.staged" : `${feed}.${file}`);
-        },
-      }));
-    return changed || mended.size > 0;
-  }
-
-  /** Bad blocks of a `data` file: from a working file, or by turning a bit back. */
-  #mendData(feed: FeedName, audit: ArchiveAudit): Set<number> {
-    const mended = new Set<number>();
-    const found = audit[feed]!;
-    if (found.badBlocks.isEmpty) return mended;
-    const path = this.#paths.feed(feed, "data");
-    const data = openFile(path, { access: "write" });
-    this.#withFeed(feed, audit.history, (access) => {
-      const raw = new RawFeed(access);
-      const files = new WorkingFiles(distinctFiles(audit.files), this.#paths.staging);
-      const spans = new Spans(raw, found.fixes);
-      for (const { start, end } of found.badBlocks) {
-        for (let block = start; block < end; block++) {
-          const node = found.fixes.get(2 * block) ?? raw.node(2 * block);
-          const offset = spans.offsetOf(block);
-          if (node === undefined || offset === undefined) continue;
-          const hint = feed === "content" ? files.hint(block) : undefined;
-          const right = found.turnedBlocks.get(block) ?? (hint && files.read(hint, "final"));
-          if (right === undefined || !equalBytes(leafHash(right), node.hash)) continue;
-          const old = new Uint8Array(right.length);
-          const had = data.readInto(old, offset);
-          this.#kept.bytes(old.subarray(0, had), `${feed}.data.block-${block}`);
-          data.write(right, offset);
-          mended.add(block);
-        }
-      }
-      files.close();
-    });
-    data.sync();
-    data.close();
-    return mended;
-  }
-
-  /** Bad blocks that stay bad: what lies in their places is kept before others overwrite it. */
-  #keepBadBlocks(feed: FeedName, audit: ArchiveAudit): void {
-    const found = audit[feed];
-    if (found === undefined) return;
-    const data = openFile(this.#paths.feed(feed, "data"), { access: "read" });
-    this.#withFeed(feed, audit.history, (access) => {
-      const raw = new RawFeed(access);
-      const spans = new Spans(raw, found.fixes);
-      for (const { start, end } of found.badBlocks) {
-        for (let block = start; block < end; block++) {
-          const node = raw.node(2 * block);
-          const offset = spans.offsetOf(block);
-          if (node === undefined || offset === undefined) continue;
-          const old = new Uint8Array(Math.min(node.size, Math.max(0, data.size() - offset)));
-          const had = data.readInto(old, offset);
-          if (had > 0) this.#kept.bytes(old, `${feed}.data.block-${block}`);
-        }
-      }
-    });
-    data.close();
-  }
-
-  #withFeed<T>(feed: FeedName, history: boolean, work: (access: SleepAccess) => T): T {
-    const file = (path: string) => openFile(path, { access: "write" });
-    const staged = feed === "content" && !history && lookAt(this.#paths.staged) !== undefined;
-    const access: SleepAccess = {
-      tree: file(this.#paths.feed(feed, "tree")),
-      signatures: file(this.#paths.feed(feed, "signatures")),
-      bitfield: file(this.#paths.feed(feed, "bitfield")),
-      staged: staged ? file(this.#paths.staged) : undefined,
-    };
-    try {
-      return work(access);
-    } finally {
-      for (const file of Object.values(access)) file?.close();
-    }
   }
 
   #needsSignature(audit: ArchiveAudit, feed: FeedName): boolean {
     const found = audit[feed];
-    return found !== undefined && !audit.owned &&
-      (!found.proven || found.bitsLength > found.length);
+    if (found === undefined) return false;
+    // An owner's tail that is lost comes back by itself; see `#open`.
+    return audit.owned ? !found.proven : !found.proven || found.bitsLength > found.length;
   }
 
   /**
@@ -288,7 +187,7 @@ class Repair {
     const forget = (work: (access: SleepAccess) => void) => {
       using _lock = lockArchive(this.#paths, this.#options.world);
       this.#kept.copy(this.#paths.feed(feed, "bitfield"), `${feed}.bitfield`);
-      this.#withFeed(feed, audit.history, work);
+      withFeed(feed, audit, work);
     };
     if (resignable) {
       forget((access) => forgetPath(access, block, bitsLength));
@@ -317,52 +216,61 @@ class Repair {
   }
 
   /**
-   * Work on the archive as every command does. Where it does not open, that is said and nothing is
-   * done. An archive of our own that was rolled back opens only for fetching what was lost.
+   * Work on the archive as on a copy of somebody else's, even where it is our own: what was signed
+   * once and cannot be proven now is not given up that way, whatever happens meanwhile. Where it does
+   * not open, that is said and nothing is done.
    */
-  async #open(work: (archive: Archive) => Promise<void>): Promise<void> {
-    const { world, discard } = this.#options;
-    const files = ["tree", "signatures", "bitfield"] as const;
-    let restore: string[] = [];
+  async #open(audit: ArchiveAudit, work: (archive: Archive) => Promise<void>): Promise<void> {
+    const { world } = this.#options;
+    this.#keepClaims(audit);
     try {
-      using archive = openArchive(this.#paths.dir, { world, access: "write" });
-      const feeds = { metadata: archive.metadata, content: archive.content };
-      for (const [name, feed] of Object.entries(feeds)) {
-        if (feed?.recovery.kind !== "back" || !feed.writable) continue;
-        for (const file of files) {
-          this.#kept.copy(this.#paths.feed(name as FeedName, file), `${name}.${file}`);
-        }
-        feed.acceptRollback();
-        if (!discard) restore.push(name);
-      }
+      using archive = openArchive(this.#paths.dir, { world, access: "write", asCopy: true });
       await work(archive);
-      restore = restore.filter((name) => {
-        const feed = feeds[name as FeedName]!;
-        return feed.recovery.kind === "back" && feed.length < feed.recovery.from;
-      });
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
       this.#remarks.push(error.message);
-      return;
     }
-    for (const name of restore) this.#restore(name as FeedName, files);
   }
 
-  /** What was signed and nobody had is not given up: the files are as they were. */
-  #restore(feed: FeedName, files: readonly ("tree" | "signatures" | "bitfield")[]): void {
-    for (const file of files) {
-      const from = this.#kept.placeOf(`${feed}.${file}`);
-      if (from === undefined) continue;
-      try {
-        Deno.copyFileSync(from, this.#paths.feed(feed, file));
-      } catch (error) {
-        throw storageError(`Cannot write "${this.#paths.feed(feed, file)}"`, error);
+  #keepClaims(audit: ArchiveAudit): void {
+    if (!audit.owned) return;
+    using _lock = lockArchive(this.#paths, this.#options.world);
+    for (const name of ["metadata", "content"] as const) {
+      const feed = audit[name];
+      const claimed = Math.max(feed?.bitsLength ?? 0, feed?.claimedLength ?? 0);
+      const proven = feed?.proven ? feed.length : 0;
+      if (claimed <= proven) continue;
+      for (const file of ["tree", "signatures"] as const) {
+        this.#kept.copy(this.#paths.feed(name, file), `${name}.${file}`);
       }
+      withFeed(name, audit, (access) => keepClaim(access, { claimed, proven }));
     }
-    this.#remarks.push(
-      `Newer blocks of the ${feed} were signed than can be proven here, and others may have them: ` +
-        "get them from a peer, or give them up with --discard",
-    );
+  }
+
+  /** Go on with what is proven of our own archive, if that is what the user wants. */
+  #settleLoss({ owned, metadata, content }: ArchiveAudit): boolean {
+    const lost = (["metadata", "content"] as const).filter((name) => {
+      const feed = name === "metadata" ? metadata : content;
+      return feed !== undefined && Math.max(feed.claimedLength, feed.bitsLength) > feed.length;
+    });
+    if (!owned || lost.length === 0) return false;
+    const { world, discard } = this.#options;
+    if (!discard) {
+      this.#remarks.push(
+        `Newer blocks of the ${lost.join(" and the ")} were signed than can be proven here, and ` +
+          "others may have them: get them from a peer, or give them up with --discard",
+      );
+      return false;
+    }
+    try {
+      using archive = openArchive(this.#paths.dir, { world, access: "write" });
+      archive.metadata.acceptRollback();
+      archive.content?.acceptRollback();
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      this.#remarks.push(error.message);
+    }
+    return true;
   }
 
   /** Answers whether it did anything. */
@@ -372,12 +280,13 @@ class Repair {
     // An owner's file gets the time back with which it was imported, not that of its entry.
     const timed = (file: PlannedFile): PlannedFile =>
       audit.owned ? { ...file, mtime: times.get(file.seq) ?? file.mtime } : file;
-    const wrong = audit.fileFaults.filter((fault) => this.#isOurs(fault))
+    const wrong = audit.fileFaults
+      .filter((fault) => this.#isOurs(fault) && this.#canMend(fault, audit.history))
       .map(({ file }) => timed(file));
     const lacking = this.#lacking(audit);
-    if (wrong.length === 0 && lacking.length === 0 && !this.#rolledBack(audit)) return false;
-    if (audit.history) this.#keepBadBlocks("content", audit);
-    await this.#open(async (archive) => {
+    if (wrong.length === 0 && lacking.length === 0) return false;
+    if (audit.history) keepBadBlocks("content", audit, this.#kept);
+    await this.#open(audit, async (archive) => {
       const content = archive.content;
       if (content === undefined) return;
       for (const file of wrong) {
@@ -397,11 +306,23 @@ class Repair {
         kept: this.#kept,
         known: this.#known,
       });
-      if (wanted.length > 0 && peers.length > 0) await this.#fetch(archive, "content", wanted);
-      content.commit();
-      leaveIncomplete(archive, { wrong: withBlocks, kept: this.#kept });
+      try {
+        if (wanted.length > 0 && peers.length > 0) await this.#fetch(archive, "content", wanted);
+      } finally {
+        content.commit();
+        leaveIncomplete(archive, { wrong: withBlocks, kept: this.#kept });
+      }
     });
     this.#removeEmptyStaging();
+    return true;
+  }
+
+  /** Without peers a file is only taken apart if everything that it lacks is known. */
+  #canMend({ wrong }: FileFault, history: boolean): boolean {
+    if (history || this.#options.peers.length > 0) return true;
+    for (const { start, end } of wrong) {
+      for (let block = start; block < end; block++) if (!this.#known.has(block)) return false;
+    }
     return true;
   }
 
@@ -418,11 +339,6 @@ class Repair {
     const wasHere = this.#marked.isEmpty ||
       seq <= (readVersionNote(this.#paths, "synced") ?? 0);
     return exists && blocks > 0 && wasHere && lookAt(target)?.size === size;
-  }
-
-  #rolledBack({ owned, metadata, content }: ArchiveAudit): boolean {
-    return owned && this.#options.discard &&
-      [metadata, content].some((feed) => feed !== undefined && feed.claimedLength > feed.length);
   }
 
   /** Where every version is kept: the content blocks that were held at first and are not now. */
@@ -473,42 +389,4 @@ function needsPeers(audit: ArchiveAudit, feed: FeedName): boolean {
 function mapFiles(archive: Archive, files: readonly PlannedFile[]): void {
   const content = archive.openContent();
   archive.contentFiles?.setFiles(distinctFiles(files), content);
-}
-
-function markedBlocks(paths: ArchivePaths): RangeSet {
-  const marked = new RangeSet();
-  const file = (name: "tree" | "signatures" | "bitfield") =>
-    openFile(paths.feed("content", name), { access: "read" });
-  const access = { tree: file("tree"), signatures: file("signatures"), bitfield: file("bitfield") };
-  const { bitfield } = new RawFeed(access);
-  const end = bitfield.pageCount * BLOCKS_PER_PAGE;
-  for (let at = bitfield.nextBlock(0, end, true); at !== -1;) {
-    const free = bitfield.nextBlock(at, end, false);
-    const to = free === -1 ? end : free;
-    marked.add(at, to);
-    at = bitfield.nextBlock(to, end, true);
-  }
-  for (const opened of Object.values(access)) opened.close();
-  return marked;
-}
-
-/** Where blocks begin, from the roots before them. */
-class Spans {
-  readonly #raw: RawFeed;
-  readonly #fixes: ReadonlyMap<number, { readonly size: number }>;
-
-  constructor(raw: RawFeed, fixes: ReadonlyMap<number, { readonly size: number }>) {
-    this.#raw = raw;
-    this.#fixes = fixes;
-  }
-
-  offsetOf(block: number): number | undefined {
-    let offset = 0;
-    for (const index of fullRoots(block)) {
-      const node = this.#fixes.get(index) ?? this.#raw.node(index);
-      if (node === undefined) return undefined;
-      offset += node.size;
-    }
-    return offset;
-  }
 }

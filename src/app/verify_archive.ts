@@ -2,9 +2,14 @@
 import { dirname, join } from "node:path";
 import { NotFoundError } from "../base/errors.ts";
 import { lookAt } from "../io/folder.ts";
-import { type ArchivePaths, archiveIn, archivePaths, inspectFolder } from "./archive_folder.ts";
+import {
+  archiveIn,
+  type ArchivePaths,
+  archivePaths,
+  type FeedFile,
+  inspectFolder,
+} from "./archive_folder.ts";
 import { type ArchiveAudit, type ArchiveAuditOptions, auditArchive } from "./audit_archive.ts";
-import type { FeedFile } from "./archive_folder.ts";
 
 export type { ArchiveAudit, AuditProgress } from "./audit_archive.ts";
 export type { FeedName, Problem, ProblemKind } from "./damage.ts";

@@ -1,6 +1,6 @@
 /** `trove repair [dir]` */
 import { resolve } from "node:path";
-import { type Repaired, repairArchive } from "../app/repair_archive.ts";
+import { repairArchive, type Repaired } from "../app/repair_archive.ts";
 import { resolveLink } from "../app/resolve_link.ts";
 import { stopSignals } from "../app/stop_signals.ts";
 import { isSound, locateDamaged } from "../app/verify_archive.ts";

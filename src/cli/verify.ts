@@ -64,7 +64,9 @@ export function refuseDamaged(audit: ArchiveAudit): void {
   const remedies = new Set(wrong.map(({ repair }) => repair));
   const hints: string[] = [];
   if (remedies.has("local") || remedies.has("peer")) {
-    hints.push(remedies.has("peer") ? "trove repair --peer HOST:PORT mends it" : "run trove repair");
+    hints.push(
+      remedies.has("peer") ? "trove repair --peer HOST:PORT mends it" : "run trove repair",
+    );
   }
   if (remedies.has("key")) hints.push("trove repair --key LINK puts the key back");
   if (remedies.has("share")) hints.push("trove share imports what was changed");
@@ -148,7 +150,9 @@ export function printSummary(audit: ArchiveAudit, { output }: CommandContext): b
       if (!output.result(`  ${line(output)}`)) return false;
     }
   }
-  if (isSound(audit)) output.say(output.paint("dim", "Everything that is here is as it was signed"));
+  if (isSound(audit)) {
+    output.say(output.paint("dim", "Everything that is here is as it was signed"));
+  }
   return true;
 }
 

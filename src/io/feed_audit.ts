@@ -8,88 +8,18 @@ import { equalBytes } from "../base/bytes.ts";
 import { RangeSet } from "../base/ranges.ts";
 import { turnBack } from "../base/turned_bit.ts";
 import type { BlockSpan } from "../core/feed/block_store.ts";
-import { blocksUpTo, fullRoots, leftSpan, parent, sibling } from "../core/feed/flat_tree.ts";
+import { blocksUpTo, parent, sibling } from "../core/feed/flat_tree.ts";
 import type { TreeNode } from "../core/feed/node.ts";
 import { BLOCKS_PER_PAGE } from "../core/sleep/bitfield_page.ts";
 import { HASH_BYTES, leafHash, rootHash } from "../crypto/hash.ts";
 import { verify } from "../crypto/sign.ts";
 import { AuditNodes, type Candidate, type Finding, type Spot } from "./audit_nodes.ts";
-import type { HeaderFault, RawFeed } from "./raw_feed.ts";
+import type { AuditOptions, BlockPlace, FeedAudit } from "./audit_result.ts";
+import { dropBeyond, strayBlocks, strayNodes } from "./feed_glance.ts";
+import type { RawFeed } from "./raw_feed.ts";
 
-/** Where the bytes of a block are looked for. */
-export type BlockPlace = "final" | "staged";
-
-/** The bytes of a feed's blocks, as far as somebody knows where they should be. */
-export interface AuditedBlocks {
-  /** The bytes at a block's place, or undefined if they cannot be read in full. */
-  read(span: BlockSpan, place: BlockPlace): Uint8Array | undefined;
-  /**
-   * Where the block lies by what else is known of it, should the tree not tell. `byteOffset` is where
-   * the tree says it begins, if it says so.
-   */
-  hint?(block: number, byteOffset: number | undefined): BlockSpan | undefined;
-  /** Whether a block that is not marked as held may be there all the same. */
-  mayHold(block: number): boolean;
-}
-
-export interface AuditOptions {
-  readonly publicKey: Uint8Array;
-  readonly blocks: AuditedBlocks;
-  /**
-   * Told of every block whose bytes are known, in order. They are not kept. `turned`: one bit of
-   * them is wrong on disk and was put right here.
-   */
-  readonly onBlock?: (
-    block: number,
-    bytes: Uint8Array,
-    about: { readonly byteOffset: number; readonly turned: boolean },
-  ) => void;
-  /** Whether to try if a single bit turned in a small block that is bad, which takes a while. */
-  readonly turnsBlocks: boolean;
-  /** Told before block `block` where it begins, in bytes of the feed, if the tree knows. */
-  readonly onOffset?: (block: number, byteOffset: number | undefined) => void;
-  /** How many blocks of how many were looked at. */
-  readonly onProgress?: (blocks: number, total: number) => void;
-}
-
-/** What is true of a feed, and what is wrong. Node and block numbers are below `length`. */
-export interface FeedAudit {
-  readonly faults: readonly HeaderFault[];
-  /** Blocks that the newest good signature is for; what the bits say if no signature is good. */
-  readonly length: number;
-  /** Blocks, as the bits say. */
-  readonly bitsLength: number;
-  /** The newest length whose signature's slot is not blank. */
-  readonly claimedLength: number;
-  /** Whether a signature proves `length`, or there is nothing to prove. */
-  readonly proven: boolean;
-  /**
-   * Whether everything up to what the bits say is known to be what it was, though maybe no signature
-   * proves it: each node follows from those below, up to the roots.
-   */
-  readonly resignable: boolean;
-  /** The roots of `length`, as they should be; undefined if one is not known. */
-  readonly roots: readonly TreeNode[] | undefined;
-  /** Held blocks and marked nodes that were looked at, and signatures that are not blank. */
-  readonly counts: { blocks: number; nodes: number; signatures: number };
-  /** Blocks that should be here and whose bytes are missing or wrong. */
-  readonly badBlocks: RangeSet;
-  /** Blocks that are here and not marked so. */
-  readonly unmarkedBlocks: RangeSet;
-  /** Of the bad blocks the right bytes, where the block is small and a single bit had turned. */
-  readonly turnedBlocks: ReadonlyMap<number, Uint8Array>;
-  /** Nodes whose slot is blank or wrong. Those in `fixes` have their right values there. */
-  readonly badNodes: RangeSet;
-  readonly fixes: ReadonlyMap<number, TreeNode>;
-  readonly unmarkedNodes: RangeSet;
-  /** Lengths whose signature is bad, or about roots that are not here. */
-  readonly badSignatures: RangeSet;
-  /** Of these the right ones, where a single bit had turned. */
-  readonly turnedSignatures: ReadonlyMap<number, Uint8Array>;
-  /** Marked as held beyond `length`, or in a part of the tree that does not exist. */
-  readonly strayBlocks: RangeSet;
-  readonly strayNodes: RangeSet;
-}
+export type { AuditedBlocks, AuditOptions, BlockPlace, FeedAudit } from "./audit_result.ts";
+export { glanceAtFeed } from "./feed_glance.ts";
 
 /** Right values of nodes that are remembered at most; further ones count as unknown. */
 const MAX_FIXES = 1_000_000;
@@ -166,7 +96,9 @@ class Auditor {
       claimedLength,
       proven,
       resignable,
-      roots: this.#provenLength > 0 ? this.#provenRoots : rootsAtBits ?? (length > 0 ? undefined : []),
+      roots: this.#provenLength > 0
+        ? this.#provenRoots
+        : rootsAtBits ?? (length > 0 ? undefined : []),
       counts: this.#counts,
       badBlocks: this.#badBlocks,
       unmarkedBlocks: this.#unmarkedBlocks,
@@ -384,92 +316,6 @@ class Auditor {
   }
 }
 
-/**
- * A glance at a feed: its length by the bits, and whether the newest signature is good for the roots
- * of that length. No block is read.
- */
-export function glanceAtFeed(raw: RawFeed, publicKey: Uint8Array): FeedAudit {
-  const bitsLength = raw.lengthFromBits();
-  const claimedLength = raw.newestSignature();
-  const proves = (length: number) => {
-    const signature = raw.signature(length);
-    const roots = signature && raw.roots(length);
-    return roots !== undefined && verify(rootHash(roots), signature!, publicKey);
-  };
-  const badSignatures = new RangeSet();
-  let length = Math.max(bitsLength, claimedLength);
-  while (length > 0 && !proves(length)) {
-    if (raw.signature(length) !== undefined) badSignatures.add(length, length + 1);
-    length--;
-  }
-  const badNodes = new RangeSet();
-  for (const index of fullRoots(bitsLength)) {
-    if (raw.node(index) === undefined) badNodes.add(index, index + 1);
-  }
-  const proven = length > 0 || bitsLength === 0 && claimedLength === 0;
-  return {
-    faults: raw.faults,
-    length: length > 0 ? length : bitsLength,
-    bitsLength,
-    claimedLength,
-    proven,
-    resignable: false,
-    roots: raw.roots(length),
-    counts: {
-      blocks: 0,
-      nodes: fullRoots(length).length,
-      signatures: claimedLength > 0 ? 1 : 0,
-    },
-    badBlocks: new RangeSet(),
-    unmarkedBlocks: new RangeSet(),
-    turnedBlocks: new Map(),
-    badNodes,
-    fixes: new Map(),
-    unmarkedNodes: new RangeSet(),
-    badSignatures,
-    turnedSignatures: new Map(),
-    strayBlocks: strayBlocks(raw, length),
-    strayNodes: strayNodes(raw, length),
-  };
-}
-
 function leafOf(block: number, bytes: Uint8Array): TreeNode {
   return { index: 2 * block, hash: leafHash(bytes), size: bytes.length };
-}
-
-/** Drop the nodes that a feed of this length has not. */
-function dropBeyond(set: RangeSet, length: number): void {
-  set.remove(2 * length, Number.MAX_SAFE_INTEGER);
-  for (const index of crossing(length)) set.remove(index, index + 1);
-}
-
-/** The nodes left of the end that reach across it: parents that are not complete. */
-function* crossing(length: number): Generator<number> {
-  for (let index = 2 * length; leftSpan(index) > 0 || index < 2 * length;) {
-    index = parent(index);
-    if (index < 2 * length) yield index;
-    if (leftSpan(index) === 0) return;
-  }
-}
-
-function strayBlocks({ bitfield }: RawFeed, length: number): RangeSet {
-  const found = new RangeSet();
-  const end = bitfield.pageCount * BLOCKS_PER_PAGE;
-  for (let at = bitfield.nextBlock(length, end, true); at !== -1;) {
-    found.add(at, at + 1);
-    at = bitfield.nextBlock(at + 1, end, true);
-  }
-  return found;
-}
-
-function strayNodes({ bitfield }: RawFeed, length: number): RangeSet {
-  const found = new RangeSet();
-  for (const index of crossing(length)) if (bitfield.hasNode(index)) found.add(index, index + 1);
-  for (let page = Math.floor(length / BLOCKS_PER_PAGE); page < bitfield.pageCount; page++) {
-    const from = Math.max(2 * length, 2 * page * BLOCKS_PER_PAGE);
-    for (let index = from; index < 2 * (page + 1) * BLOCKS_PER_PAGE; index++) {
-      if (bitfield.hasNode(index)) found.add(index, index + 1);
-    }
-  }
-  return found;
 }

@@ -42,7 +42,7 @@ interface Damaged {
   readonly writable: boolean;
 }
 
-const HINT = "Restore the archive's files from a copy, or clone it again into an empty folder";
+const HINT = "run trove repair, restore the archive's files from a copy, or clone it again";
 
 /**
  * Find the length that is proven, and make the bits in memory agree with it. Nothing is written.

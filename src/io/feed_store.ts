@@ -365,7 +365,7 @@ export class FeedStore implements FeedReader {
     const roots = this.#files.storedRoots(this.#length);
     if (roots !== undefined) return roots;
     throw new StorageError(`Cannot read the tree of "${name}": roots of ${this.#length} blocks`, {
-      hint: "Open the archive for writing once, which gives up what cannot be proven",
+      hint: "run trove verify to see what is wrong, and trove repair to mend it",
     });
   }
 
@@ -415,7 +415,10 @@ export class FeedStore implements FeedReader {
       const { from, to } = this.recovery;
       throw new StorageError(
         `Cannot change this feed: ${from} blocks were signed, only ${to} can be proven`,
-        { hint: "Restore the archive's files from a copy, or accept that the newest are lost" },
+        {
+          hint:
+            "run trove repair --peer to get them back, or trove repair --discard to give them up",
+        },
       );
     }
   }

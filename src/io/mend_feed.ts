@@ -5,7 +5,8 @@
  */
 import type { RandomAccess } from "../base/random_access.ts";
 import { equalBytes } from "../base/bytes.ts";
-import { parent } from "../core/feed/flat_tree.ts";
+import { blocksUpTo, fullRoots, parent } from "../core/feed/flat_tree.ts";
+import { NODE_BYTES } from "../core/feed/node.ts";
 import { encodeHeader, type SleepKind } from "../core/sleep/header.ts";
 import {
   entryCount,
@@ -17,7 +18,7 @@ import {
 import { PAGE_BYTES } from "../core/sleep/bitfield_page.ts";
 import { PageSummary } from "../core/sleep/page_summary.ts";
 import { rootHash } from "../crypto/hash.ts";
-import { SIGNATURE_BYTES, sign } from "../crypto/sign.ts";
+import { sign, SIGNATURE_BYTES } from "../crypto/sign.ts";
 import { slotOf } from "./audit_nodes.ts";
 import { BitfieldFile } from "./bitfield_file.ts";
 import { indexCorrections } from "./bitfield_index.ts";
@@ -131,7 +132,9 @@ class Mender {
   #mayResign(raw: RawFeed): boolean {
     const { audit } = this.#options;
     const { bitsLength, claimedLength, length, proven } = audit;
-    if (bitsLength === 0 || proven && length >= bitsLength || claimedLength > bitsLength) return false;
+    if (bitsLength === 0 || proven && length >= bitsLength || claimedLength > bitsLength) {
+      return false;
+    }
     if (!audit.resignable) return false;
     return raw.roots(bitsLength) !== undefined;
   }
@@ -156,7 +159,9 @@ class Mender {
       staged?.setBlock(block, false);
     }
     for (const block of numbersIn(audit.unmarkedBlocks)) bitfield.setBlock(block, true);
-    if (audit.proven) {
+    // Where more was signed than is proven now, the bits of a feed of ours are what tells of it.
+    const isClaimed = this.#options.secretKey !== undefined && audit.bitsLength > audit.length;
+    if (audit.proven && !isClaimed) {
       for (const index of numbersIn(audit.strayNodes)) bitfield.setNode(index, false);
       for (const block of numbersIn(audit.strayBlocks)) bitfield.setBlock(block, false);
     }
@@ -213,6 +218,27 @@ export function forgetPath(access: SleepAccess, block: number, length: number): 
   for (let index = 0; index < 2 * length; index = 2 * index + 1) forget(index);
   bitfield.flush();
   access.bitfield.sync();
+}
+
+/**
+ * Make sure that a feed of ours is known to have been signed up to `claimed` blocks, of which only
+ * `proven` can be proven now, whatever becomes of its bits: a signature without the roots that it is
+ * about is what no crash leaves behind. A peer's proof brings both again.
+ */
+export function keepClaim(
+  access: SleepAccess,
+  { claimed, proven }: { claimed: number; proven: number },
+): void {
+  const raw = new RawFeed(access);
+  if (raw.signature(claimed) === undefined) {
+    const mark = new Uint8Array(SIGNATURE_BYTES).fill(0xff);
+    access.signatures.write(mark, entryOffset(claimed - 1, SIGNATURE_ENTRY_BYTES));
+    access.signatures.sync();
+  }
+  const beyond = fullRoots(claimed).filter((index) => blocksUpTo(index) > proven).at(-1);
+  if (beyond === undefined || raw.node(beyond) === undefined) return;
+  access.tree.write(new Uint8Array(NODE_BYTES), entryOffset(beyond, TREE_ENTRY_BYTES));
+  access.tree.sync();
 }
 
 /** Unmark everything: for a copy of which nothing can be proven. The bytes stay where they are. */

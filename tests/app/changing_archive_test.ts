@@ -14,7 +14,7 @@ import { assertSameTree, digestTree, withoutModes, writeTree } from "../support/
 Deno.test("a clone follows an archive whose files come and go while it is fetched", async () => {
   using temp = tempFolder();
   const folder = temp.folder("folder");
-  writeTree(folder, [{ path: "large", size: 12_000_000 }, { path: "small", size: 10 }], "before");
+  writeTree(folder, [{ path: "large", size: 48_000_000 }, { path: "small", size: 10 }], "before");
   const owner = new TestWorld(temp, { running: true });
   using archive = createArchive(folder, owner);
   const options = { world: owner, emit: () => {}, signal: new AbortController().signal };

@@ -7,7 +7,7 @@ import { runIn, shareIn, TestWorld } from "../support/test_world.ts";
 
 const BLOCK = 64 * 1024;
 
-Deno.test("no bit speaks of bytes that a full disk did not take", async () => {
+Deno.test("no bit speaks of bytes that the disk did not take", async () => {
   using temp = tempFolder();
   using owner = new CraftedArchive(temp);
   const copy = new CraftedCopy(temp, owner);
@@ -19,11 +19,12 @@ Deno.test("no bit speaks of bytes that a full disk did not take", async () => {
     copy.fetch(archive, plan, (block) => block === 0);
     archive.contentFiles!.setFiles(plan.files, archive.content!); // lets go of the open file
     Deno.renameSync(staged, `${staged}.aside`);
-    Deno.symlinkSync("/dev/full", staged);
-    assert.throws(() => copy.fetch(archive, plan, (block) => block < 3), /the disk is full/);
+    Deno.mkdirSync(staged);
+    assert.throws(() => copy.fetch(archive, plan, (block) => block < 3), StorageError);
   });
   // Closing commits once more, and fails once more.
   await assert.rejects(run, StorageError);
+  Deno.removeSync(staged);
   Deno.renameSync(`${staged}.aside`, staged);
   assert.deepEqual(await copy.pull(), [1, 2, 3]);
   assert.deepEqual(Deno.readFileSync(copy.path("large")), large);

@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { openArchive } from "../../src/app/open_archive.ts";
-import { archiveBytes } from "../support/archives.ts";
+import { archiveBytes, copyTree } from "../support/archives.ts";
 import { prepareArchives, readAll, Snapshot } from "../support/damaged_archives.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
-import { type JsonLine, type Ran, runIn, type TestWorld } from "../support/test_world.ts";
+import { type JsonLine, type Ran, runIn, shareIn, TestWorld } from "../support/test_world.ts";
 
 interface Damage {
   readonly name: string;
@@ -18,6 +18,8 @@ interface Damage {
   readonly kind: string;
   /** Whether what is here is enough for the owner, and for a clone. */
   readonly local: readonly [owner: boolean, clone: boolean];
+  /** Tree nodes of blocks that nobody has any more are gone for good. */
+  readonly forgetsNodes?: boolean;
 }
 
 const gone = () => undefined;
@@ -88,6 +90,14 @@ const DAMAGES: readonly Damage[] = [
     change: fill(32, 400),
     kind: "node",
     local: [false, false],
+  },
+  {
+    name: "tree of the content gone",
+    file: ".dat/content.tree",
+    change: gone,
+    kind: "header",
+    local: [false, false],
+    forgetsNodes: true,
   },
   {
     name: "signatures gone",
@@ -189,7 +199,7 @@ for (const history of [false, true]) {
           );
           assert.equal(helped.code, 0, `${message}\nwith a peer: ${told(helped)}`);
         }
-        assertRead(readAll(dir, world), before, message);
+        assertRead(readAll(dir, world), before, message, one);
         snapshot.restore();
       }
     }
@@ -201,9 +211,11 @@ function assertRead(
   after: Map<string, string>,
   before: Map<string, string>,
   message: string,
+  { forgetsNodes = false }: { forgetsNodes?: boolean } = {},
 ): void {
   for (const [name, value] of before) {
-    if (name.includes(" signature ") && after.get(name) === undefined) continue;
+    const mayBeGone = name.includes(" signature ") || forgetsNodes && name.includes(" node ");
+    if (mayBeGone && after.get(name) === undefined) continue;
     assert.equal(after.get(name), value, `${name}\n${message}`);
   }
 }
@@ -289,44 +301,70 @@ Deno.test("where every version is kept, file and content mend each other", async
   }, { history: true });
 });
 
-/** Take the newest blocks of the owner's metadata away; only their signature stays. */
-function rollBack(dir: string): void {
+/** Ways to lose the newest entry of the owner's metadata, and how its signature may be left. */
+const LOSSES: readonly { readonly name: string; readonly lose: (dir: string) => void }[] = [
+  { name: "its leaf is blank", lose: (dir) => loseNewest(dir, 0) },
+  { name: "its leaf is garbage", lose: (dir) => loseNewest(dir, 0x5a) },
+  {
+    name: "its leaf is garbage and its signature is gone",
+    lose: (dir) => {
+      loseNewest(dir, 0x5a);
+      const path = join(dir, ".dat", "metadata.signatures");
+      Deno.truncateSync(path, Deno.statSync(path).size - 64);
+    },
+  },
+];
+
+/** Only the signature of the newest block stays. Its leaf is a root. */
+function loseNewest(dir: string, filler: number): void {
   const path = (file: string) => join(dir, ".dat", `metadata.${file}`);
   const tree = Deno.readFileSync(path("tree"));
-  // The last leaf is a root, and so is what lies in its slot.
-  tree.fill(0, tree.length - 40);
-  Deno.writeFileSync(path("tree"), tree);
+  Deno.writeFileSync(path("tree"), tree.fill(filler, tree.length - 40, tree.length - 8));
   const data = Deno.readFileSync(path("data"));
   Deno.writeFileSync(path("data"), data.subarray(0, data.length - 20));
 }
 
-Deno.test("an owner's newest entry that is lost is never signed anew", async () => {
-  await withArchives(async ({ owner, worlds: [world], peer }) => {
-    const before = readAll(owner, world);
-    const snapshot = new Snapshot(owner);
-    rollBack(owner);
-    const verified = await runIn(world, "verify", owner, "--json");
-    assert.equal(verified.code, 5, told(verified));
-    const signatures = archiveBytes(owner)["metadata.signatures"];
-    const alone = await runIn(world, "repair", owner, "--json");
-    assert.equal(alone.code, 5, told(alone));
-    assert.equal(archiveBytes(owner)["metadata.signatures"], signatures, "the claim stays");
-    {
-      using archive = openArchive(owner, { world, access: "write" });
-      assert.equal(archive.metadata.recovery.kind, "back");
-      assert.throws(() => archive.metadata.append([new Uint8Array(1)]), /were signed/);
-    }
-    const helped = await runIn(world, "repair", owner, "--json", "--peer", peer.address);
-    assert.equal(helped.code, 0, told(helped));
-    assertRead(readAll(owner, world), before, told(helped));
-    snapshot.restore();
+for (const { name, lose } of LOSSES) {
+  Deno.test(`an owner's newest entry that is lost is never signed anew: ${name}`, async () => {
+    await withArchives(async ({ owner, worlds: [world], peer }, temp) => {
+      const before = readAll(owner, world);
+      const snapshot = new Snapshot(owner);
+      lose(owner);
+      const verified = await runIn(world, "verify", owner, "--json");
+      assert.equal(verified.code, 5, told(verified));
+      const alone = await runIn(world, "repair", owner, "--json");
+      assert.equal(alone.code, 5, told(alone));
+      assertRefusesToAppend(owner, world);
 
-    rollBack(owner);
-    const given = await runIn(world, "repair", owner, "--json", "--discard");
-    using archive = openArchive(owner, { world, access: "write" });
-    assert.equal(archive.metadata.recovery.kind, "none", told(given));
+      // A peer that has nothing new changes nothing about that.
+      const nobody = new TestWorld(temp, { home: "nobody" });
+      const stale = temp.folder("stale");
+      copyTree(owner, stale);
+      {
+        await using useless = await shareIn(nobody, stale);
+        await runIn(world, "repair", owner, "--json", "--peer", useless.address);
+      }
+      assertRefusesToAppend(owner, world);
+
+      const helped = await runIn(world, "repair", owner, "--json", "--peer", peer.address);
+      assert.equal(helped.code, 0, told(helped));
+      assertRead(readAll(owner, world), before, told(helped));
+      snapshot.restore();
+
+      lose(owner);
+      const given = await runIn(world, "repair", owner, "--json", "--discard");
+      using archive = openArchive(owner, { world, access: "write" });
+      assert.equal(archive.metadata.recovery.kind, "none", told(given));
+      assert.ok(archive.metadata.length < 25, "the newest entry is given up");
+    });
   });
-});
+}
+
+function assertRefusesToAppend(dir: string, world: TestWorld): void {
+  using archive = openArchive(dir, { world, access: "write" });
+  assert.equal(archive.metadata.recovery.kind, "back");
+  assert.throws(() => archive.metadata.append([new Uint8Array(1)]), /were signed/);
+}
 
 Deno.test("verify: quick, read-only, and where there is nothing", async () => {
   await withArchives(async ({ clone, worlds: [, world] }, temp) => {
@@ -340,6 +378,6 @@ Deno.test("verify: quick, read-only, and where there is nothing", async () => {
     assert.equal((await runIn(world, "repair", temp.join("missing"))).code, 9);
     using _open = openArchive(clone, { world, access: "write" });
     assert.equal((await runIn(world, "repair", clone)).code, 7);
-    assert.equal((await runIn(world as TestWorld, "verify", clone)).code, 5, "beside a writer");
+    assert.equal((await runIn(world, "verify", clone)).code, 5, "beside a writer");
   });
 });

@@ -1,12 +1,11 @@
 /** Checking feeds on disk: whole ones are clean, and damage is blamed on the place where it is. */
 import assert from "node:assert/strict";
-import { equalBytes } from "../../src/base/bytes.ts";
 import type { RangeSet } from "../../src/base/ranges.ts";
 import { DataFile } from "../../src/io/data_file.ts";
 import { auditFeed, type FeedAudit } from "../../src/io/feed_audit.ts";
 import { RawFeed } from "../../src/io/raw_feed.ts";
 import { MemoryDisk } from "../support/memory_access.ts";
-import { fetchBlock, openOn, openOwn, TEST_KEYS } from "../support/open_feed.ts";
+import { TEST_KEYS } from "../support/open_feed.ts";
 import { allFeeds } from "../support/stored_feeds.ts";
 
 const NAMES = ["tree", "signatures", "bitfield"] as const;
