@@ -141,7 +141,7 @@ class ArchiveAuditor {
     const contentKey = keys.findContent(entries.contentKey);
     const found = contentKey === undefined
       ? undefined
-      : this.#checkContent(contentKey, { entries, files, owned, secretKey, all });
+      : this.#checkContent(contentKey, { entries, files, version, owned, secretKey, all });
     this.#problems.push(...keys.problems, ...entries.problems);
     const fileFaults = auditFiles(files, {
       ...{ paths, history: this.#history, owned, quick: this.#options.quick === true },
@@ -245,9 +245,10 @@ class ArchiveAuditor {
 
   #checkContent(
     publicKey: Uint8Array,
-    { entries, files, owned, secretKey, all }: {
+    { entries, files, version, owned, secretKey, all }: {
       entries: AuditedEntries;
       files: readonly PlannedFile[];
+      version: number;
       owned: boolean;
       secretKey: Uint8Array | undefined;
       all: boolean;
@@ -277,12 +278,20 @@ class ArchiveAuditor {
     });
     this.#say(audit, "content", owned, places !== undefined);
     this.#checkIndex("content", raw);
-    if (places !== undefined && all) this.#checkUnowned(audit, places);
+    if (places !== undefined && all) this.#checkUnowned(audit, { places, owned, version });
     return { raw, audit, secretKey: own };
   }
 
-  /** Where files are the content, a block that no file has cannot be here. */
-  #checkUnowned({ badBlocks }: FeedAudit, places: WorkingFiles): void {
+  /**
+   * Where files are the content, a block that no file has cannot be here: at most an update, or an
+   * import, was cut off before it gave up the blocks of files that are replaced.
+   */
+  #checkUnowned(
+    { badBlocks }: FeedAudit,
+    { places, owned, version }: { places: WorkingFiles; owned: boolean; version: number },
+  ): void {
+    const applied = readNote(this.#paths, "latest") ?? 0;
+    const harmless = this.#interrupted || !owned && applied < version || undefined;
     for (const { start, end } of badBlocks) {
       for (let block = start; block < end; block++) {
         if (places.fileOf(block) !== undefined) continue;
@@ -290,8 +299,10 @@ class ArchiveAuditor {
           kind: "block-bit",
           feed: "content",
           index: block,
-          message: `content: block ${block} is marked as held, and no file has it`,
+          message: `content: block ${block} is marked as held, and no file has it` +
+            (harmless ? " any more: an update is under way or was cut off" : ""),
           repair: "local",
+          harmless,
         });
       }
     }
