@@ -11,6 +11,7 @@ import { type TempFolder, tempFolder } from "../support/temp.ts";
 import {
   assertSameTree,
   digestTree,
+  type FilePlan,
   manyFiles,
   type TreeDigest,
   writeTree,
@@ -62,44 +63,45 @@ async function assertCloneEquals(
   assertSameTree(digestTree(check), digestTree(folder));
 }
 
-Deno.test("an import into a full disk loses nothing and is completed when there is room", async () => {
-  using temp = tempFolder();
-  const [folder, home] = [temp.folder("folder"), temp.folder("home")];
-  using disk = new SmallDisk(folder, 40 * MB);
-  // One folder with many names: its metadata takes more room than its files.
-  const files = Array.from({ length: 2000 }, (_, n) => ({ path: `flat/file-${n}`, size: 1 }));
-  writeTree(folder, files, "full import");
-  const before = digestTree(folder);
-  disk.grow(disk.wrapper.length > 0 ? 1 * MB : occupied(folder) + 1 * MB);
-  const args = importArguments(folder);
-  assertFull(await runTrove(args, { home, wrapper: disk.wrapper }));
-  assertSameTree(digestTree(folder), before);
+/** Imports that need more room than there is, and how much there is besides the files. */
+const IMPORTS: readonly { name: string; files: FilePlan[]; room: number; extra: string[] }[] = [
+  {
+    // One folder with many names: its metadata takes more room than its files.
+    name: "an import",
+    files: Array.from({ length: 2000 }, (_, n) => ({ path: `flat/file-${n}`, size: 1 })),
+    room: 1 * MB,
+    extra: [],
+  },
+  {
+    name: "an import that keeps every version",
+    files: [
+      ...manyFiles(30, { seed: "history", smallest: 50_000, largest: 200_000 }),
+      { path: "long", size: 2 * MB },
+    ],
+    room: 2 * MB,
+    extra: ["--history"],
+  },
+];
 
-  disk.grow(40 * MB);
-  const exit = await runTrove(args, { home, wrapper: disk.wrapper });
-  assert.equal(exit.code, 0, exit.stderr);
-  await assertVerifies(folder, home);
-  await assertCloneEquals(folder, temp, home);
-});
+for (const { name, files, room, extra } of IMPORTS) {
+  Deno.test(`${name} loses nothing on a full disk and is completed when there is room`, async () => {
+    using temp = tempFolder();
+    const [folder, home] = [temp.folder("folder"), temp.folder("home")];
+    using disk = new SmallDisk(folder, 40 * MB);
+    writeTree(folder, files, name);
+    const before = digestTree(folder);
+    disk.grow(disk.wrapper.length > 0 ? room : occupied(folder) + room);
+    const args = importArguments(folder, ...extra);
+    assertFull(await runTrove(args, { home, wrapper: disk.wrapper }));
+    assertSameTree(digestTree(folder), before);
 
-Deno.test("an import that keeps every version and finds the disk full is completed too", async () => {
-  using temp = tempFolder();
-  const [folder, home] = [temp.folder("folder"), temp.folder("home")];
-  using disk = new SmallDisk(folder, 40 * MB);
-  const files = manyFiles(30, { seed: "history", smallest: 50_000, largest: 200_000 });
-  writeTree(folder, [...files, { path: "long", size: 2 * MB }], "history");
-  const before = digestTree(folder);
-  disk.grow(disk.wrapper.length > 0 ? 2 * MB : occupied(folder) + 2 * MB);
-  const args = importArguments(folder, "--history");
-  assertFull(await runTrove(args, { home, wrapper: disk.wrapper }));
-  assertSameTree(digestTree(folder), before);
-
-  disk.grow(40 * MB);
-  const exit = await runTrove(args, { home, wrapper: disk.wrapper });
-  assert.equal(exit.code, 0, exit.stderr);
-  await assertVerifies(folder, home);
-  await assertCloneEquals(folder, temp, home);
-});
+    disk.grow(40 * MB);
+    const exit = await runTrove(args, { home, wrapper: disk.wrapper });
+    assert.equal(exit.code, 0, exit.stderr);
+    await assertVerifies(folder, home);
+    await assertCloneEquals(folder, temp, home);
+  });
+}
 
 Deno.test("a clone and an update onto a full disk keep what is good and go on", async () => {
   using temp = tempFolder();
