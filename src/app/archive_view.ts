@@ -109,7 +109,7 @@ export class ArchiveView {
       const bytes = content!.readMatching(block);
       if (bytes === undefined) {
         throw new ProofError(
-          `Cannot read "${path}": content block ${block} does not match the signed tree`,
+          `Cannot read "${path.slice(1)}": content block ${block} does not match the signed tree`,
           { hint: "the file on disk was changed or damaged; see trove diff and trove verify" },
         );
       }
@@ -118,7 +118,9 @@ export class ArchiveView {
       yield bytes;
     }
     if (size !== stat.size) {
-      throw new ProofError(`Cannot read "${path}": its blocks do not add up to ${stat.size} bytes`);
+      throw new ProofError(
+        `Cannot read "${path.slice(1)}": its blocks do not add up to ${stat.size} bytes`,
+      );
     }
   }
 
@@ -131,7 +133,9 @@ export class ArchiveView {
       .map(({ start, end }) => end - start === 1 ? `${start}` : `${start}-${end - 1}`);
     if (missing.length > listed.length) listed.push("…");
     throw new NotFoundError(
-      `Cannot read "${file.path}" (${formatBytes(file.stat.size)}) of version ${this.version}: ` +
+      `Cannot read "${file.path.slice(1)}" (${
+        formatBytes(file.stat.size)
+      }) of version ${this.version}: ` +
         `${count(blocks, "content block")} of it ${blocks === 1 ? "is" : "are"} not here ` +
         `(${listed.join(", ")})`,
       { hint: "a folder keeps the newest files only, unless it was made with --history" },
