@@ -23,6 +23,7 @@ import type { ArchivePaths } from "./archive_folder.ts";
 import { AuditedKeys } from "./audit_keys.ts";
 import { AuditedEntries, distinctFiles, placeFiles, recordEnd } from "./audit_entries.ts";
 import { auditFiles, type FileFault, problemOfFile } from "./audit_files.ts";
+import { readServed, type ServedLengths } from "./served_lengths.ts";
 import { problemsOfNotes, readNote } from "./audit_notes.ts";
 import type { PlannedFile } from "./checkout_plan.ts";
 import { type FeedName, type Problem, problemsOfFeed, runOf } from "./damage.ts";
@@ -55,6 +56,8 @@ export interface ArchiveAudit {
   readonly key?: FoundPublicKey;
   readonly secretKey?: Uint8Array;
   readonly owned: boolean;
+  /** What of it others may know, where that was noted. */
+  readonly served?: ServedLengths;
   readonly metadata: FeedAudit;
   readonly content?: FeedAudit;
   readonly contentKey?: Uint8Array;
@@ -143,6 +146,11 @@ class ArchiveAuditor {
       ? undefined
       : this.#checkContent(contentKey, { entries, files, version, owned, secretKey, all });
     this.#problems.push(...keys.problems, ...entries.problems);
+    const served = key && owned ? readServed(key.publicKey, this.#options.world) : undefined;
+    this.#checkLengths(served, {
+      metadata: { length: metadata.length, bytes: file.size() },
+      content: found?.audit,
+    });
     const fileFaults = auditFiles(files, {
       ...{ paths, history: this.#history, owned, quick: this.#options.quick === true },
       content: found,
@@ -158,6 +166,7 @@ class ArchiveAuditor {
       key,
       secretKey,
       owned,
+      served,
       metadata,
       content: found?.audit,
       contentKey,
@@ -168,6 +177,27 @@ class ArchiveAuditor {
       fileFaults,
       problems: this.#problems,
     };
+  }
+
+  /** Whether less is here than there once was, which the feeds themselves need not show. */
+  #checkLengths(
+    served: ServedLengths | undefined,
+    { metadata, content }: {
+      metadata: { length: number; bytes: number };
+      content: { length: number } | undefined;
+    },
+  ): void {
+    const say = (feed: FeedName, message: string) =>
+      this.#problems.push({ kind: "length", feed, message: `${feed}: ${message}`, repair: "peer" });
+    if (metadata.length === 0 && metadata.bytes > 0) {
+      say("metadata", `there are ${metadata.bytes} bytes of entries, and nothing proves any`);
+    }
+    for (const feed of ["metadata", "content"] as const) {
+      const { length = 0 } = served?.[feed] ?? {};
+      const here = (feed === "metadata" ? metadata : content)?.length ?? 0;
+      if (here >= length) continue;
+      say(feed, `${length} blocks were served from here once, and ${here} of them are left`);
+    }
   }
 
   #file(path: string) {

@@ -91,7 +91,9 @@ export interface PlanScope {
  */
 export function planFiles(archive: Archive, emit: Emit, scope: PlanScope = {}): VersionFiles {
   const { version = archive.version, dir = archive.paths.dir } = scope;
-  const walked = scope.files ?? runItems(walkFiles(version), archive.entry);
+  const hidden: WalkedFile[] = [];
+  const walk = () => walkFiles(version, (file) => hidden.push(file));
+  const walked = scope.files ?? runItems(walk(), archive.entry);
   const aliases = new DatAliases(dir, join(dir, ".dat"));
   const files: PlannedFile[] = [];
   const folders: PlannedFile[] = [];
@@ -115,6 +117,10 @@ export function planFiles(archive: Archive, emit: Emit, scope: PlanScope = {}): 
       if (kind === "directory") folders.push(file);
       else files.push(file);
     }
+  }
+  for (const { path, stat } of hidden) {
+    // A folder made on purpose is there anyway, for what is in it.
+    if (kindOfMode(stat.mode) !== "directory") refuse(path, "there is something below it");
   }
   // A folder made on purpose is as good as a file in it. It gives way: it has nothing to lose.
   const insides = folders.map((folder) => ({ ...folder, path: `${folder.path}/`, folder }));

@@ -7,6 +7,7 @@ import { listenForPeers } from "../io/net.ts";
 import { type ArchivePaths, type FolderKind, inspectFolder } from "./archive_folder.ts";
 import { CloneJob, CONTENT, type DownloadOptions, METADATA } from "./clone_job.ts";
 import { type Archive, openArchive, openClone } from "./open_archive.ts";
+import { refuseForks } from "./ownership.ts";
 import { Synchronizer } from "./synchronizer.ts";
 import { readVersionNote, removeVersionNote, writeVersionNote } from "./version_notes.ts";
 
@@ -108,6 +109,7 @@ async function fetchArchive(
   if (archive.warning !== undefined) {
     emit({ event: "warning", code: "secret-key", message: archive.warning });
   }
+  await refuseForks(archive, { world, peers, signals, emit });
   const listener = listen === undefined ? undefined : listenForPeers(listen);
   const sync = new Synchronizer({
     world,

@@ -9,6 +9,7 @@ import { InterruptedError, StorageError, unreachable } from "../base/errors.ts";
 import type { World } from "../base/world.ts";
 import { type ArchivedItem, planDirectory } from "../core/archive/diff_folder.ts";
 import { nameClashes, portabilityFault } from "../core/archive/portable_names.ts";
+import type { Stat } from "../core/archive/entry.ts";
 import { archivePath } from "../core/archive/safe_path.ts";
 import { type FolderItem, lookAt } from "../io/folder.ts";
 import { type FolderPlace, LinkedFolders } from "../io/linked_folders.ts";
@@ -123,7 +124,9 @@ class ImportWalk {
     this.#warnIfLarge(names, items.size);
     const visit: Visit = { names, place, parent, items, warned: new Set() };
     const hasModes = Deno.build.os !== "windows";
-    const steps = planDirectory([...items.values()], this.#archived(visit), { hasModes });
+    const archived = this.#archived(visit);
+    const stats = new Map(archived.map(({ name, stat }) => [name, stat]));
+    const steps = planDirectory([...items.values()], archived, { hasModes });
     for (const step of steps) {
       await this.#report.takeTurn();
       const inside = [...names, step.name];
@@ -146,8 +149,19 @@ class ImportWalk {
           await this.#put(visit, step.name);
           break;
         case "same":
-          if (path === this.#resumed) this.#checkName(visit, step.name);
-          else this.#report.counts.same++;
+          if (path === this.#resumed) {
+            this.#checkName(visit, step.name);
+            break;
+          }
+          // Where the bits of its blocks were lost, nobody would be served; its bytes bring them back.
+          if (
+            this.#writer.holds(stats.get(step.name)!) ||
+            await this.#writer.isSame(inside, items.get(step.name)!)
+          ) {
+            this.#report.counts.same++;
+            break;
+          }
+          await this.#put(visit, step.name);
           break;
         case "enter":
           await this.#importFolder({
@@ -197,8 +211,8 @@ class ImportWalk {
   }
 
   /** What the archive has in a folder, without what is left out: that stays as it is. */
-  #archived({ names }: Visit): ArchivedItem[] {
-    const archived: ArchivedItem[] = [];
+  #archived({ names }: Visit): (ArchivedItem & { readonly stat?: Stat })[] {
+    const archived: (ArchivedItem & { readonly stat?: Stat })[] = [];
     for (const { name, file, folder } of this.#writer.table.list(`/${names.join("/")}`)) {
       const relative = [...names, name].join("/");
       if (folder ? !this.#rules.entersFolder(relative) : this.#rules.ignores(relative)) continue;

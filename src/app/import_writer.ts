@@ -137,6 +137,11 @@ export class ImportWriter {
     return true;
   }
 
+  /** Whether all blocks of an entry count as here. */
+  holds({ offset, blocks }: Stat): boolean {
+    return this.#archive.openContent().nextMissing(offset, offset + blocks) === -1;
+  }
+
   /** Whether a file has the bytes that its entry has; if so, its time is noted. */
   async isSame(names: readonly string[], item: FolderItem): Promise<boolean> {
     const seq = this.table.file(pathOf(names))!;

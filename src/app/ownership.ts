@@ -17,6 +17,7 @@ import { METADATA } from "./clone_archive.ts";
 import type { Emit } from "./events.ts";
 import { checkContentLength } from "./lost_history.ts";
 import type { Archive } from "./open_archive.ts";
+import { checkServed } from "./served_lengths.ts";
 import { type Director, Synchronizer } from "./synchronizer.ts";
 import { refuseUnfinishedPull } from "./version_notes.ts";
 
@@ -42,16 +43,50 @@ export interface OwnershipOptions {
  * peers hold nothing that contradicts it. Nothing is fetched from them, and nothing of the archive
  * is told. Where none could be compared with there is a warning, and the owner goes on.
  *
- * @throws {ForkError} If a peer holds newer versions, or another history.
+ * @throws {ForkError} If a peer holds newer versions, or another history, or more was served before.
  * @throws {StorageError} If parts of the archive here are lost or damaged.
  * @throws {InterruptedError} If a signal came meanwhile.
  */
 export async function checkOwnership(archive: Archive, options: OwnershipOptions): Promise<void> {
-  const { world, peers, signals, emit } = options;
+  const { peers, emit, world } = options;
   refuseUnfinishedPull(archive.paths);
+  checkServed(archive, world);
   checkContentLength(archive);
   if (peers.length === 0) return;
-  const check = new OwnershipCheck(archive, options);
+  const check = await compareWithPeers(archive, options, contradiction);
+  if (check.compared > 0) return;
+  const message = `Could not compare this archive with ${check.reasons()}; if it was changed on ` +
+    "another machine as well, that goes unnoticed";
+  emit({ event: "warning", code: "not-compared", message });
+}
+
+/**
+ * Before more is fetched into an archive: see that what peers have goes on from what is here. Two
+ * histories of the same length would otherwise pass for the same, and a longer one would be taken
+ * in before it shows that it is another. Peers that cannot be reached are met again when fetching.
+ *
+ * @throws {ForkError} If a peer holds another history. Nothing was changed.
+ * @throws {InterruptedError} If a signal came meanwhile.
+ */
+export async function refuseForks(archive: Archive, options: OwnershipOptions): Promise<void> {
+  if (archive.metadata.length === 0 || options.peers.length === 0) return;
+  await compareWithPeers(archive, options, otherHistory);
+}
+
+/** What is wrong with what was found at a peer, if anything. */
+type Judge = (
+  archive: Archive,
+  address: PeerAddress,
+  found: Comparison,
+) => TroveError | undefined;
+
+async function compareWithPeers(
+  archive: Archive,
+  options: OwnershipOptions,
+  judge: Judge,
+): Promise<OwnershipCheck> {
+  const { world, peers, signals } = options;
+  const check = new OwnershipCheck(archive, options, judge);
   const sync = new Synchronizer({
     world,
     director: check,
@@ -64,15 +99,13 @@ export async function checkOwnership(archive: Archive, options: OwnershipOptions
   sync.input({ kind: "probe", feed: METADATA, against: metadata });
   for (const address of peers) sync.input({ kind: "found", address, primary: METADATA });
   await sync.run();
-  if (check.compared > 0) return;
-  const message = `Could not compare this archive with ${check.reasons()}; if it was changed on ` +
-    "another machine as well, that goes unnoticed";
-  emit({ event: "warning", code: "not-compared", message });
+  return check;
 }
 
 class OwnershipCheck implements Director {
   readonly #archive: Archive;
   readonly #world: World;
+  readonly #judge: Judge;
   readonly #startedAt: number;
   /** Peers that are still awaited. */
   readonly #awaited: Set<PeerAddress>;
@@ -82,8 +115,9 @@ class OwnershipCheck implements Director {
   /** How many peers were compared with. */
   compared = 0;
 
-  constructor(archive: Archive, { world, peers }: OwnershipOptions) {
+  constructor(archive: Archive, { world, peers }: OwnershipOptions, judge: Judge) {
     this.#archive = archive;
+    this.#judge = judge;
     this.#world = world;
     this.#startedAt = world.clock.monotonic();
     this.#awaited = new Set(peers);
@@ -126,7 +160,7 @@ class OwnershipCheck implements Director {
   }
 
   #take(address: PeerAddress, found: Comparison, sync: Synchronizer): void {
-    const error = contradiction(this.#archive, address, found);
+    const error = this.#judge(this.#archive, address, found);
     if (error !== undefined) return sync.stop(error);
     if (found.kind === "unproven" || found.kind === "unclear") {
       this.#reasons.set(address, "it cannot prove what it has");
@@ -140,6 +174,20 @@ class OwnershipCheck implements Director {
     this.#awaited.delete(address);
     if (this.#awaited.size === 0) sync.stop();
   }
+}
+
+/** Why nothing may be fetched after what was found at a peer; undefined if it may. */
+function otherHistory(
+  { metadata }: Archive,
+  address: PeerAddress,
+  found: Comparison,
+): TroveError | undefined {
+  if (found.kind !== "forked") return undefined;
+  return new ForkError(
+    `Cannot fetch from peer ${address}: it has another history (version ${found.length - 1} ` +
+      `there, ${metadata.length - 1} here), signed with the same secret key`,
+    { hint: "nothing was changed; ask the owner which of the two goes on" },
+  );
 }
 
 /** Why nothing may be appended after what was found at a peer; undefined if it may. */

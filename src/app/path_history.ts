@@ -53,6 +53,11 @@ export class PathHistory {
     return this.applied === 0 || seq <= this.applied;
   }
 
+  /** Whether a file of this very entry was put here, with its mode and time. */
+  wasApplied({ seq }: PlannedFile): boolean {
+    return seq <= this.synced;
+  }
+
   /** Whether the archive put a file at this path of this folder before, or the owner had it there. */
   wasPut({ path, seq, ...file }: PlannedFile): boolean {
     if (seq <= this.synced) return true;

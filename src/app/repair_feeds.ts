@@ -3,7 +3,7 @@ import { equalBytes } from "../base/bytes.ts";
 import { RangeSet } from "../base/ranges.ts";
 import { fullRoots } from "../core/feed/flat_tree.ts";
 import { BLOCKS_PER_PAGE } from "../core/sleep/bitfield_page.ts";
-import { leafHash } from "../crypto/hash.ts";
+import { leafHash, rootHash } from "../crypto/hash.ts";
 import { lookAt } from "../io/folder.ts";
 import { mendFeed } from "../io/mend_feed.ts";
 import { openFile } from "../io/random_access.ts";
@@ -42,6 +42,10 @@ export function mendFeedFiles(feed: FeedName, audit: ArchiveAudit, kept: KeptFil
     mendFeed(access, {
       audit: found,
       secretKey: feed === "metadata" ? audit.secretKey : audit.contentSecretKey,
+      wasSigned: (length, roots) => {
+        const served = audit.served?.[feed];
+        return served?.length === length && equalBytes(served.root, rootHash(roots));
+      },
       mended,
       keep: (file) => {
         const path = file === "staged" ? audit.paths.staged : audit.paths.feed(feed, file);

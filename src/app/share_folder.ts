@@ -12,6 +12,7 @@ import { importFolder } from "./import_folder.ts";
 import { type Archive, createArchive, openArchive } from "./open_archive.ts";
 import { checkOwnership } from "./ownership.ts";
 import { tellPeerNews } from "./peer_news.ts";
+import { noteServed } from "./served_lengths.ts";
 import { RateMeter } from "./rates.ts";
 import { type Director, Synchronizer } from "./synchronizer.ts";
 
@@ -77,6 +78,7 @@ export async function shareFolder(options: ShareOptions): Promise<void> {
     emit({ event: "warning", code: "read-only", message });
   }
   const servesContent = mapContent(archive, emit);
+  if (archive.writable) noteServed(archive, world);
 
   const { hostname: host, port } = listener.addr as Deno.NetAddr;
   const sync = new Synchronizer({

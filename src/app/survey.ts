@@ -4,7 +4,7 @@
  * changes nothing. Source: spec of the drive, sections 8 and 10.
  */
 import { join } from "node:path";
-import { type FileMark, markOf } from "../io/finish_file.ts";
+import { type FileMark, markOf, wearsMode } from "../io/finish_file.ts";
 import { lookAt } from "../io/folder.ts";
 import type { DownloadChoices, PlannedFile, VersionFiles } from "./checkout_plan.ts";
 import { mayGoWithAll, obstacleAbove, type Obstacles, pathOf } from "./obstacles.ts";
@@ -144,7 +144,8 @@ class Surveyor {
         return;
       case "undressed":
         placed.push(file);
-        undressed.push(file);
+        // Whose entry was applied before, its mode and time were changed here since.
+        if (!keepLocal || !this.#history.wasApplied(file)) undressed.push(file);
         return;
       case "partial":
       case "absent":
@@ -227,9 +228,10 @@ class Surveyor {
     const { content, contentFiles } = this.#archive;
     const sameTime = info.mtime?.getTime() === mtime;
     const isWhole = async () => info.size === size && await this.#history.matches(target, file);
+    const sameSize = info.size === size;
     if (contentFiles === undefined) {
       // The bytes of every version are kept elsewhere: no bit speaks of this file.
-      if (info.size === size && sameTime) return "placed";
+      if (sameSize && sameTime) return wearsMode(info, file) ? "placed" : "undressed";
       return await isWhole() ? "undressed" : undefined;
     }
     if (content === undefined || blocks === 0 || !this.#history.isNamedAt(seq)) return undefined;
@@ -243,7 +245,7 @@ class Surveyor {
     if (finals < blocks) {
       return await hasHeldBlocks(content, file, this.#history) ? "partial" : "edited";
     }
-    if (info.size === size && sameTime) return "placed";
+    if (sameSize && sameTime) return wearsMode(info, file) ? "placed" : "undressed";
     return await isWhole() ? "undressed" : "edited";
   }
 

@@ -36,6 +36,12 @@ export function dress(path: string, file: { mode: number; mtime: number }): void
   }
 }
 
+/** Whether a file has the permission bits that `dress` gives it. */
+export function wearsMode(info: Deno.FileInfo, { mode }: { mode: number }): boolean {
+  if (Deno.build.os === "windows" || info.mode === null) return true;
+  return (info.mode & 0o777) === ((mode & 0o777) || DEFAULT_MODE);
+}
+
 /** A file that is ours may be closed to us: the archive's mode bits can say so. */
 function openToDress(path: string): number {
   // Windows wants the right to write where a time is set.

@@ -6,7 +6,7 @@
 import type { RandomAccess } from "../base/random_access.ts";
 import { equalBytes } from "../base/bytes.ts";
 import { blocksUpTo, fullRoots, parent } from "../core/feed/flat_tree.ts";
-import { NODE_BYTES } from "../core/feed/node.ts";
+import { NODE_BYTES, type TreeNode } from "../core/feed/node.ts";
 import { encodeHeader, type SleepKind } from "../core/sleep/header.ts";
 import {
   entryCount,
@@ -30,6 +30,8 @@ export interface MendOptions {
   readonly audit: FeedAudit;
   /** 64 bytes, where the feed is ours: damaged signatures are made again. */
   readonly secretKey?: Uint8Array;
+  /** Whether these roots of so many blocks are known to have been signed with that key. */
+  readonly wasSigned: (length: number, roots: readonly TreeNode[]) => boolean;
   /** Bad blocks whose bytes were put right or are about to be: they stay marked. */
   readonly mended: ReadonlySet<number>;
   /** Called before a file is changed for the first time. */
@@ -136,7 +138,10 @@ class Mender {
       return false;
     }
     if (!audit.resignable) return false;
-    return raw.roots(bitsLength) !== undefined;
+    const roots = raw.roots(bitsLength);
+    if (roots === undefined) return false;
+    // Files of another archive may have got here: something has to tie the tree to the key.
+    return proven || this.#options.wasSigned(bitsLength, roots);
   }
 
   #mendBits(pageBytes: number): void {

@@ -86,7 +86,7 @@ export class SleepFiles {
   storedSize(treeIndex: number): number | undefined {
     const slot = this.#tree.view(treeIndex);
     const size = readUint64BE(slot, HASH_BYTES);
-    return size === 0 && isZero(slot) ? undefined : size;
+    return size === 0 && isZero(slot) || !Number.isSafeInteger(size) ? undefined : size;
   }
 
   /** The full roots of a length, or undefined if one of their slots is blank. */

@@ -32,10 +32,14 @@ interface Waiting {
  * does the original tell a copy of the archive. Where the file was put last, it is yielded and so
  * are the older ones below it, which no disk can hold at once: see clashes.ts.
  *
+ * @param onHidden Told of each file that is left out like that, as far as the walk meets it.
  * @throws {IncompleteError} If an entry is not held.
  * @throws {ArchiveError} If the metadata is malformed.
  */
-export function* walkFiles(version: number): Steps<WalkedFile, void> {
+export function* walkFiles(
+  version: number,
+  onHidden: (file: WalkedFile) => void = () => {},
+): Steps<WalkedFile, void> {
   if (version < 1) return;
   const budget = budgetFor(version);
   const stack: Waiting[] = [{ below: rootBranch(yield* need(version, budget)) }];
@@ -45,8 +49,10 @@ export function* walkFiles(version: number): Steps<WalkedFile, void> {
       continue;
     }
     const { own, children } = yield* listFolder(place.below, budget);
-    if (own?.stat !== undefined && own.newest && place.below.depth > 0) {
-      yield { path: own.path, stat: own.stat, seq: own.seq };
+    if (own?.stat !== undefined) {
+      const file = { path: own.path, stat: own.stat, seq: own.seq };
+      if (own.newest && place.below.depth > 0) yield file;
+      else onHidden(file);
     }
     // Last in, first out: the greatest name goes in first.
     const sorted = [...children].sort((a, b) => compareNames(b.name, a.name));

@@ -1,6 +1,5 @@
 /** One node of a feed's Merkle tree, and its form in a `tree` file. */
 import { readUint64BE, writeUint64BE } from "../../base/bytes.ts";
-import { StorageError } from "../../base/errors.ts";
 import { HASH_BYTES } from "../../crypto/hash.ts";
 
 /**
@@ -26,10 +25,8 @@ export function writeNode(into: Uint8Array, at: number, node: TreeNode): void {
 }
 
 /**
- * Read node `index` from its `NODE_BYTES` at `at`, or undefined if the slot is blank or cut short.
- * The hash is a copy.
- *
- * @throws {StorageError} If the size is not a safe integer.
+ * Read node `index` from its `NODE_BYTES` at `at`, or undefined if the slot is blank, cut short, or
+ * damaged so that its size is none. The hash is a copy.
  */
 export function readNode(from: Uint8Array, at: number, index: number): TreeNode | undefined {
   const end = at + NODE_BYTES;
@@ -38,8 +35,7 @@ export function readNode(from: Uint8Array, at: number, index: number): TreeNode 
   while (used < end && from[used] === 0) used++;
   if (used === end) return undefined;
   const size = readUint64BE(from, at + HASH_BYTES);
-  if (!Number.isSafeInteger(size)) {
-    throw new StorageError(`Cannot read tree node ${index}: its size is above 2^53 - 1 bytes`);
-  }
+  // No feed has so many bytes: the slot is damaged, and as good as blank.
+  if (!Number.isSafeInteger(size)) return undefined;
   return { index, hash: new Uint8Array(from.subarray(at, at + HASH_BYTES)), size };
 }

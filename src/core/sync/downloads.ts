@@ -48,13 +48,19 @@ export function askWhatItHas(
   }
 }
 
+/**
+ * A feed that is known in part grows by the block behind its end first: the path from there to the
+ * signed roots takes in every root that is held, so another history cannot pass for a longer one.
+ */
 function askForBlocks(state: SyncState, peer: PeerState, link: FeedLink, feed: FeedState): void {
   let free = MAX_REQUESTS;
   for (const other of peer.links.values()) free -= other.inFlight.size;
   if (free < REQUEST_BATCH) return;
   const told = feed.follows ? state.told(feed) : 0;
+  const known = feed.reader.length;
+  const end = known > 0 ? Math.min(told, known + 1) : told;
   for (; free > 0 && peer.phase === "open"; free--) {
-    const block = feed.nextFor(link.remote, told);
+    const block = feed.nextFor(link.remote, end);
     if (block === -1) return;
     request(state, peer, link, block);
   }
