@@ -260,3 +260,21 @@ for (const extra of [[], ["--history"]]) {
     });
   }
 }
+
+Deno.test("a file that has others below its path is told of, and does not disappear silently", async () => {
+  using temp = tempFolder();
+  using owner = new CraftedArchive(temp, { history: true });
+  owner.put("/dir", "a file");
+  owner.put("/dir/below", "below it");
+  owner.put("/other", "another");
+  const server = new TestWorld(temp, { home: "home of server", running: true });
+  await using served = serveArchive(owner.archive, server);
+  const world = new TestWorld(temp, { home: "home of cloner", running: true });
+  const args = ["clone", served.link, "copy", "--peer", served.address, "--json"];
+  const { code, json } = await runIn(world, ...args);
+  assert.equal(code, 1);
+  const told = json.filter((line) => line.code === "refused").map(({ message }) => message);
+  assert.deepEqual(told, ['Cannot write "/dir": there is something below it']);
+  assert.equal(Deno.readTextFileSync(join(temp.join("copy"), "dir", "below")), "below it");
+  assert.equal(Deno.readTextFileSync(join(temp.join("copy"), "other")), "another");
+});
