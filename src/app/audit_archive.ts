@@ -8,7 +8,7 @@
 import { equalBytes } from "../base/bytes.ts";
 import type { World } from "../base/world.ts";
 import { PAGE_BYTES } from "../core/sleep/bitfield_page.ts";
-import { entryCount } from "../core/sleep/layout.ts";
+import { entryCount, HEADER_BYTES } from "../core/sleep/layout.ts";
 import { PageSummary } from "../core/sleep/page_summary.ts";
 import { contentSeed } from "../crypto/hash.ts";
 import { keyPair, PUBLIC_KEY_BYTES } from "../crypto/sign.ts";
@@ -141,10 +141,11 @@ class ArchiveAuditor {
       });
     }
     const files = placeFiles(listed.files, paths.dir);
-    const contentKey = keys.findContent(entries.contentKey);
+    const begun = owned && metadata.length > 1 || this.#hasContentBegun();
+    const contentKey = keys.findContent(entries.contentKey, { begun });
     const found = contentKey === undefined
       ? undefined
-      : this.#checkContent(contentKey, { entries, files, version, owned, secretKey, all });
+      : this.#checkContent(contentKey, { entries, files, version, owned, secretKey, all, begun });
     this.#problems.push(...keys.problems, ...entries.problems);
     const served = key && owned ? readServed(key.publicKey, this.#options.world) : undefined;
     this.#checkLengths(served, {
@@ -228,6 +229,18 @@ class ArchiveAuditor {
     this.#problems.push(...problemsOfFeed(feed, audit, { owned, interrupted, withoutBlocks }));
   }
 
+  /**
+   * Whether there ever was anything of the content here. An archive whose creation or whose first
+   * clone was cut off may lack any of the content's files: they are made one after the other.
+   */
+  #hasContentBegun(): boolean {
+    const paths = this.#paths;
+    const isEmpty = (["tree", "signatures", "bitfield"] as const)
+      .every((file) => (lookAt(paths.feed("content", file))?.size ?? 0) <= HEADER_BYTES);
+    if (!isEmpty) return true;
+    return readNote(paths, "synced") !== undefined || readNote(paths, "latest") !== undefined;
+  }
+
   #checkIndex(feed: FeedName, raw: RawFeed): void {
     const { pageBytes } = raw;
     if (pageBytes !== PAGE_BYTES) return; // absent there, as far as readers go
@@ -275,13 +288,14 @@ class ArchiveAuditor {
 
   #checkContent(
     publicKey: Uint8Array,
-    { entries, files, version, owned, secretKey, all }: {
+    { entries, files, version, owned, secretKey, all, begun }: {
       entries: AuditedEntries;
       files: readonly PlannedFile[];
       version: number;
       owned: boolean;
       secretKey: Uint8Array | undefined;
       all: boolean;
+      begun: boolean;
     },
   ): ContentFound {
     const raw = this.#openFeed("content");
@@ -306,7 +320,16 @@ class ArchiveAuditor {
       onOffset: entries.offsetChecker(),
       onProgress: this.#tell("content"),
     });
-    this.#say(audit, "content", owned, places !== undefined);
+    if (begun) this.#say(audit, "content", owned, places !== undefined);
+    else {
+      this.#problems.push({
+        kind: "incomplete",
+        feed: "content",
+        message: "content: nothing of it is here yet",
+        repair: "pull",
+        harmless: true,
+      });
+    }
     this.#checkIndex("content", raw);
     if (places !== undefined && all) this.#checkUnowned(audit, { places, owned, version });
     return { raw, audit, secretKey: own };

@@ -67,10 +67,17 @@ export class AuditedKeys {
     }
   }
 
-  /** The key of the content feed: what metadata block 0 says; if that is lost, what the file says. */
-  findContent(named: Uint8Array | undefined): Uint8Array | undefined {
+  /**
+   * The key of the content feed: what metadata block 0 says; if that is lost, what the file says.
+   * Until anything of the content is here there need be no file.
+   */
+  findContent(
+    named: Uint8Array | undefined,
+    { begun }: { begun: boolean },
+  ): Uint8Array | undefined {
     const stored = readSmallFile(this.#paths.feed("content", "key"));
     if (named === undefined) return stored?.length === PUBLIC_KEY_BYTES ? stored : undefined;
+    if (stored === undefined && !begun) return named;
     if (stored === undefined || !equalBytes(stored, named)) {
       const what = stored === undefined ? "it is missing" : "it is not what the metadata names";
       this.problems.push({
