@@ -21,15 +21,25 @@ import { delay } from "../io/pause.ts";
 import { dialPeer, formatAddress, parseAddress } from "../io/net.ts";
 import { type Inbound, PeerLink } from "../io/peer_link.ts";
 
-/** Whoever decides what to fetch: told of all news, and free to call the synchronizer back. */
+/**
+ * Whoever decides what to fetch of an archive: told of all its news, and free to call the
+ * synchronizer back.
+ */
 export interface Director {
   onReport(report: Report, sync: Synchronizer): void;
   /** Called about once a second. */
   onTick?(sync: Synchronizer): void;
 }
 
+/** The numbers of an archive's two feeds. */
+export interface ArchiveFeeds {
+  readonly metadata: FeedId;
+  readonly content: FeedId;
+}
+
 export interface SynchronizerOptions {
   readonly world: World;
+  /** Told of what no archive's own director is told. */
   readonly director: Director;
   /** Stay connected when nothing is left to do. */
   readonly live: boolean;
@@ -39,6 +49,11 @@ export interface SynchronizerOptions {
   readonly listener?: Deno.Listener;
   /** SIGINT and SIGTERM. Absent: the synchronizer leaves signals alone. */
   readonly signals?: Receiver<StopSignal>;
+  /**
+   * Asked when a peer links to us for an archive that has not joined, by its discovery key in hex.
+   * Whoever has it may let it join now and answers with its public key.
+   */
+  readonly open?: (name: string) => Uint8Array | undefined;
   /** Addresses of possible peers, from discovery. */
   readonly found?: Receiver<{ address: PeerAddress; primary: FeedId }>;
 }
@@ -64,6 +79,12 @@ export class Synchronizer {
   readonly #links = new Map<PeerId, PeerLink>();
   readonly #tasks = new Set<Promise<void>>();
   readonly #feeds = new Map<FeedId, { store: FeedStore; primary: FeedId }>();
+  /** The public keys of the archives that joined, by discovery key in hex. */
+  readonly #keys = new Map<string, Uint8Array>();
+  /** By the primary feed of the archive they direct. */
+  readonly #directors = new Map<FeedId, Director>();
+  /** What is to be done when an archive has left, by its primary feed. */
+  readonly #leaving = new Map<FeedId, () => void>();
   /** Blocks put into each store since its last commit. */
   readonly #uncommitted = new Map<FeedId, number[]>();
   readonly #pending: Input[] = [];
@@ -77,6 +98,7 @@ export class Synchronizer {
   #draining = false;
   #listening: boolean;
   #nextPeer: PeerId = 1;
+  #nextFeed: FeedId = 0;
   #failure: unknown;
 
   constructor(options: SynchronizerOptions) {
@@ -98,13 +120,34 @@ export class Synchronizer {
     return this.#core.obtainable(feed);
   }
 
+  /** Numbers for the feeds of one more archive. The first are 0 and 1. */
+  newFeeds(): ArchiveFeeds {
+    return { metadata: this.#nextFeed++, content: this.#nextFeed++ };
+  }
+
+  /** Who is told of the news of an archive, from here on; `primary` is its metadata feed. */
+  direct(primary: FeedId, director: Director): void {
+    this.#directors.set(primary, director);
+  }
+
   /**
    * Let a feed take part. `primary` is the feed it is announced beside; itself if none. `reader` is
    * what peers get to see of it.
    */
   join(feed: FeedId, store: FeedStore, primary: FeedId, reader: FeedReader = store): void {
     this.#feeds.set(feed, { store, primary });
+    if (feed === primary) this.#keys.set(toHex(store.discoveryKey), store.publicKey);
     this.input({ kind: "join", feed, reader, primary });
+  }
+
+  /**
+   * Let an archive take no further part; its links end in good order.
+   *
+   * @param onLeft Called when nothing uses its feeds any more: they can be closed then.
+   */
+  leave(primary: FeedId, onLeft: () => void): void {
+    this.#leaving.set(primary, onLeft);
+    this.input({ kind: "leave", primary });
   }
 
   /** Give the core something from outside the loop; performed at once, or after what is under way. */
@@ -144,6 +187,7 @@ export class Synchronizer {
         } else if (arm === "ticks") {
           this.input({ kind: "tick" });
           this.#director.onTick?.(this);
+          for (const director of [...this.#directors.values()]) director.onTick?.(this);
         } else if (arm === "inbound") {
           this.#takeInbound(received.value as Inbound);
         } else {
@@ -188,10 +232,32 @@ export class Synchronizer {
       for (let input = this.#pending.shift(); input !== undefined; input = this.#pending.shift()) {
         const effects = this.#core.step(input, this.#world.clock.monotonic());
         for (const effect of effects) this.#perform(effect);
+        if (input.kind === "leave") this.#forget(input.primary);
       }
     } finally {
       this.#draining = false;
     }
+  }
+
+  /** The core knows an archive no more. */
+  #forget(primary: FeedId): void {
+    for (const [feed, { store, primary: of }] of this.#feeds) {
+      if (of !== primary) continue;
+      if (this.#uncommitted.delete(feed)) store.commit();
+      this.#feeds.delete(feed);
+      if (feed === primary) this.#keys.delete(toHex(store.discoveryKey));
+    }
+    this.#directors.delete(primary);
+    const onLeft = this.#leaving.get(primary);
+    this.#leaving.delete(primary);
+    onLeft?.();
+  }
+
+  /** Tell the director of the archive that the news is about. */
+  #tell(report: Report): void {
+    const primary = "feed" in report ? this.#feeds.get(report.feed)?.primary : report.primary;
+    const director = primary === undefined ? undefined : this.#directors.get(primary);
+    (director ?? this.#director).onReport(report, this);
   }
 
   #perform(effect: Effect): void {
@@ -212,7 +278,7 @@ export class Synchronizer {
       }
       case "store": {
         const { feed, block } = effect;
-        this.#feeds.get(feed)!.store.put(block);
+        this.#feeds.get(feed)!.store.put(block); // one that leaves does so after this step
         const blocks = this.#uncommitted.get(feed);
         if (blocks === undefined) this.#uncommitted.set(feed, [block.block]);
         else blocks.push(block.block);
@@ -221,7 +287,7 @@ export class Synchronizer {
       case "dial":
         return this.#start(this.#dial(effect.address, effect.primary));
       case "report":
-        return this.#director.onReport(effect.report, this);
+        return this.#tell(effect.report);
       default:
         return unreachable(effect);
     }
@@ -279,12 +345,15 @@ export class Synchronizer {
       conn = await dialPeer(parseAddress(address), { signal: this.#abort.signal });
     } catch (error) {
       if (!(error instanceof TroveError)) throw error;
-      await this.#inbound.send({ kind: "unreachable", address, reason: error.message });
+      const reason = error.message;
+      await this.#inbound.send({ kind: "unreachable", address, primary, reason });
       return;
     }
     if (this.#abort.signal.aborted) return conn.close();
+    const feed = this.#feeds.get(primary);
+    if (feed === undefined) return conn.close(); // its archive left
     const session = this.#openSession();
-    session.open(this.#feeds.get(primary)!.store.publicKey);
+    session.open(feed.store.publicKey);
     await this.#run(conn, session, address, primary);
   }
 
@@ -324,10 +393,7 @@ export class Synchronizer {
       nonce: this.#world.randomBytes(NONCE_BYTES),
       lookup: (discoveryKey) => {
         const name = toHex(discoveryKey);
-        for (const [id, { store, primary }] of this.#feeds) {
-          if (id === primary && toHex(store.discoveryKey) === name) return store.publicKey;
-        }
-        return undefined;
+        return this.#keys.get(name) ?? this.#options.open?.(name);
       },
     });
   }

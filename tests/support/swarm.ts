@@ -232,7 +232,8 @@ export class Swarm {
   #dial(node: Node, address: string): void {
     const remote = this.nodes.get(address);
     if (remote === undefined || !remote.up) {
-      return this.give(node, { kind: "unreachable", address, reason: "connection refused" });
+      const reason = "connection refused";
+      return this.give(node, { kind: "unreachable", address, primary: 0, reason });
     }
     this.connect(node, remote, this.dialDelayMs);
   }

@@ -40,15 +40,24 @@ export class AddressBook {
     return false;
   }
 
-  /** The addresses to dial now; they count as being dialled from here on. */
-  due(now: number): { address: PeerAddress; primary: FeedId }[] {
-    const due: Known[] = [];
+  /** How many are being dialled. */
+  get dialling(): number {
     let dialling = 0;
+    for (const { state } of this.#known.values()) if (state === "dialling") dialling++;
+    return dialling;
+  }
+
+  /**
+   * The addresses to dial now; they count as being dialled from here on.
+   *
+   * @param room How many there may be besides those that are being dialled.
+   */
+  due(now: number, room = MAX_DIALS - this.dialling): { address: PeerAddress; primary: FeedId }[] {
+    const due: Known[] = [];
     for (const known of this.#known.values()) {
-      if (known.state === "dialling") dialling++;
-      else if (known.state === "waiting" && known.at <= now) due.push(known);
+      if (known.state === "waiting" && known.at <= now) due.push(known);
     }
-    const chosen = due.slice(0, Math.max(0, MAX_DIALS - dialling));
+    const chosen = due.slice(0, Math.max(0, room));
     for (const known of chosen) known.state = "dialling";
     return chosen;
   }

@@ -1,13 +1,14 @@
 /** What happens because time passed, or because a link or a dial came to its end. */
 import { ProofError, RemoteProtocolError, TroveError } from "../../base/errors.ts";
 import { checkComplete, downloadFromAll, rescue } from "./downloads.ts";
-import type { PeerAddress, QuietEnd } from "./inputs.ts";
+import type { FeedId, PeerAddress, QuietEnd } from "./inputs.ts";
 import {
   CLOSING_MS,
   FRAME_BYTES_PER_MS,
   FRAME_MS,
   HANDSHAKE_MS,
   KEEPALIVE_MS,
+  MAX_DIALS,
   MIN_ANSWER_BYTES,
   REQUEST_MS,
   SILENCE_MS,
@@ -37,6 +38,7 @@ export function onTick(state: SyncState, gap: number): void {
     }
   }
   for (const feed of state.feeds.values()) {
+    if (!feed.downloads) continue;
     downloadFromAll(state, feed);
     rescue(state, feed);
     checkComplete(state, feed);
@@ -110,15 +112,25 @@ function isUnanswered(state: SyncState, peer: PeerState, link: FeedLink): boolea
 
 export function dial(state: SyncState): void {
   if (state.stopping) return;
-  for (const { address, primary } of state.addresses.due(state.now)) {
-    state.effects.push({ kind: "dial", address, primary });
+  let room = MAX_DIALS;
+  for (const book of state.addresses.values()) room -= book.dialling;
+  for (const book of state.addresses.values()) {
+    if (room <= 0) return;
+    const due = book.due(state.now, room);
+    room -= due.length;
+    for (const { address, primary } of due) state.effects.push({ kind: "dial", address, primary });
   }
 }
 
-export function onUnreachable(state: SyncState, address: PeerAddress, reason: string): void {
-  const retryMs = state.addresses.failed(address, state.now);
-  state.report({ kind: "peer-failed", address, reason, retryMs });
-  checkAlone(state);
+export function onUnreachable(
+  state: SyncState,
+  { address, primary, reason }: { address: PeerAddress; primary: FeedId; reason: string },
+): void {
+  const book = state.addresses.get(primary);
+  if (book === undefined) return; // the archive left meanwhile
+  const retryMs = book.failed(address, state.now);
+  state.report({ kind: "peer-failed", primary, address, reason, retryMs });
+  checkAlone(state, primary);
 }
 
 export function onUnlinked(state: SyncState, peer: PeerState, end: TroveError | QuietEnd): void {
@@ -126,23 +138,28 @@ export function onUnlinked(state: SyncState, peer: PeerState, end: TroveError | 
   // The first reason counts: what the socket says after we gave up on it is no news.
   const reason = peer.reason ?? end;
   state.release(peer);
-  state.peers.delete(peer.id);
+  state.removePeer(peer);
   if (peer.dialled) retry(state, peer, opened, reason);
   if (opened) {
-    state.report({ kind: "peer-closed", peer: peer.id, address: peer.address, reason });
+    const { id, primary, address } = peer;
+    state.report({ kind: "peer-closed", peer: id, primary, address, reason });
   } else if (!peer.dialled && reason instanceof TroveError) {
     state.report({
       kind: "peer-failed",
+      primary: peer.primary,
       address: peer.address,
       reason: reason.message,
       error: reason,
     });
   }
-  for (const feed of state.feeds.values()) {
+  if (peer.primary === undefined) return;
+  for (const { feed: id } of peer.links.values()) {
+    const feed = state.feeds.get(id);
+    if (feed === undefined) continue; // its archive left
     downloadFromAll(state, feed);
     checkComplete(state, feed); // it may have claimed more than anybody else
   }
-  checkAlone(state);
+  checkAlone(state, peer.primary);
 }
 
 function retry(
@@ -151,29 +168,35 @@ function retry(
   opened: boolean,
   reason: TroveError | QuietEnd,
 ): void {
-  const { address } = peer;
-  if (reason === "done") return state.addresses.ban(address);
+  const { address, primary } = peer;
+  const book = state.addresses.get(primary!);
+  if (book === undefined) return; // the archive left
+  if (reason === "done") return book.ban(address);
   if (state.stopping) return;
   // Whoever shakes hands and hangs up at once is not asked again and again.
-  if (peer.useful) state.addresses.proven(address);
+  if (peer.useful) book.proven(address);
   if (reason instanceof RemoteProtocolError || reason instanceof ProofError) {
-    state.addresses.ban(address);
+    book.ban(address);
     if (opened) return; // `peer-closed` says why
-    state.report({ kind: "peer-failed", address, reason: reason.message, error: reason });
+    state.report({ kind: "peer-failed", primary, address, reason: reason.message, error: reason });
     return;
   }
   // A peer that hangs up during the greeting most likely does not have the archive: this counts
   // twice, so that it is asked again, but not for long.
-  if (!opened) state.addresses.failed(address, state.now);
-  const retryMs = state.addresses.failed(address, state.now);
+  if (!opened) book.failed(address, state.now);
+  const retryMs = book.failed(address, state.now);
   if (opened) return;
   const text = reason instanceof TroveError
     ? reason.message
     : "the peer hung up before the handshake, so it may not have this archive";
-  state.report({ kind: "peer-failed", address, reason: text, retryMs });
+  state.report({ kind: "peer-failed", primary, address, reason: text, retryMs });
 }
 
-function checkAlone(state: SyncState): void {
-  if (state.stopping || state.peers.size > 0 || state.addresses.hasProspects) return;
-  state.report({ kind: "alone" });
+function checkAlone(state: SyncState, primary: FeedId): void {
+  if (state.stopping || !state.feeds.has(primary)) return;
+  if (state.addresses.get(primary)?.hasProspects) return;
+  for (const _peer of state.peersOf(primary)) return;
+  // One that has not said what it is here for may be here for this.
+  for (const peer of state.peers.values()) if (peer.primary === undefined) return;
+  state.report({ kind: "alone", primary });
 }

@@ -30,13 +30,13 @@ export function admit(state: SyncState, peer: PeerState): void {
 
 /** Open our side of a link: the primary feed, the handshake, then the feeds beside it. */
 export function greet(state: SyncState, peer: PeerState, primary: FeedState): void {
-  peer.primary = primary.id;
+  state.assign(peer, primary.id);
   const link = name(state, peer, primary);
   const { id, live } = state.options;
   // We ask for no acknowledgements, and speak no extension.
   state.send(peer, link, { type: "handshake", id, live, extensions: [], ack: false });
-  for (const feed of state.feeds.values()) {
-    if (feed.primary === primary.id && feed !== primary) name(state, peer, feed);
+  for (const feed of state.archiveOf(primary.id)) {
+    if (feed !== primary) name(state, peer, feed);
   }
 }
 
@@ -58,7 +58,7 @@ export function name(state: SyncState, peer: PeerState, feed: FeedState): FeedLi
 
 export function onFeed(state: SyncState, peer: PeerState, channel: number, message: Feed): void {
   const dk = toHex(message.discoveryKey);
-  const feed = [...state.feeds.values()].find((known) => known.name === dk);
+  const feed = state.feedNamed(dk);
   if (peer.primary === undefined) {
     // The session looked the key up to decrypt what follows, so the feed is one of ours.
     if (feed === undefined) {
@@ -106,7 +106,8 @@ export function onHandshake(state: SyncState, peer: PeerState, message: Handshak
   peer.phase = "open";
   peer.remoteLive = message.live;
   peer.remoteAck = message.ack;
-  state.report({ kind: "peer-opened", peer: peer.id, address: peer.address });
+  const { primary, address } = peer;
+  state.report({ kind: "peer-opened", peer: peer.id, primary, address });
   for (const link of peer.links.values()) if (link.open) begin(state, peer, link);
 }
 
@@ -124,7 +125,8 @@ export function onInfo(state: SyncState, peer: PeerState, link: FeedLink, info: 
   if (links.some((other) => !other.open || other.remoteDownloads)) return;
   if (!peer.saidFinished) {
     peer.saidFinished = true;
-    state.report({ kind: "peer-finished", peer: peer.id, address: peer.address });
+    const { id, primary, address } = peer;
+    state.report({ kind: "peer-finished", peer: id, primary, address });
   }
   // A remote that stays for news keeps the link; one that does not waits for us to end it. If we
   // do not stay ourselves, it is our director who knows when we are done.

@@ -25,6 +25,8 @@ export type QuietEnd = "closed" | "done";
 export type Input =
   /** A feed is open and takes part. `primary` is the feed it is announced beside; itself if none. */
   | { kind: "join"; feed: FeedId; reader: FeedReader; primary: FeedId }
+  /** The archive of feed `primary` takes no further part: its feeds, links and addresses go. */
+  | { kind: "leave"; primary: FeedId }
   /** Fetch these blocks of a feed, and no others. */
   | { kind: "want"; feed: FeedId; ranges: readonly Range[] }
   /** Fetch every block of a feed up to the longest length any peer tells. */
@@ -34,7 +36,7 @@ export type Input =
   /** A peer for the archive of feed `primary` may be reached there. */
   | { kind: "found"; address: PeerAddress; primary: FeedId }
   /** A dial failed. */
-  | { kind: "unreachable"; address: PeerAddress; reason: string }
+  | { kind: "unreachable"; address: PeerAddress; primary: FeedId; reason: string }
   /** A connection is up. `primary` is set on the dialling side. */
   | { kind: "linked"; peer: PeerId; address: PeerAddress; primary?: FeedId }
   /** A whole message; `channel` is the remote's number for the feed. */
@@ -69,15 +71,25 @@ export type Effect =
   | { kind: "store"; feed: FeedId; block: VerifiedBlock }
   | { kind: "report"; report: Report };
 
-/** News for whoever runs the synchronizer. */
+/**
+ * News for whoever runs the synchronizer. `primary` names the archive that a peer is about; it is
+ * left out while a peer that linked to us has not said which one that is.
+ */
 export type Report =
   /** A peer finished its handshake. */
-  | { kind: "peer-opened"; peer: PeerId; address: PeerAddress }
+  | { kind: "peer-opened"; peer: PeerId; primary?: FeedId; address: PeerAddress }
   /** A peer that had finished its handshake is gone. */
-  | { kind: "peer-closed"; peer: PeerId; address: PeerAddress; reason: TroveError | QuietEnd }
+  | {
+    kind: "peer-closed";
+    peer: PeerId;
+    primary?: FeedId;
+    address: PeerAddress;
+    reason: TroveError | QuietEnd;
+  }
   /** An address did not lead to a peer of this archive. `retryMs` until it is tried again. */
   | {
     kind: "peer-failed";
+    primary?: FeedId;
     address: PeerAddress;
     reason: string;
     error?: TroveError;
@@ -88,7 +100,7 @@ export type Report =
   /** A block was handed to a peer's link. */
   | { kind: "uploaded"; peer: PeerId; address: PeerAddress; feed: FeedId; bytes: number }
   /** That peer says it wants nothing more. */
-  | { kind: "peer-finished"; peer: PeerId; address: PeerAddress }
+  | { kind: "peer-finished"; peer: PeerId; primary?: FeedId; address: PeerAddress }
   /** Everything wanted of this feed is held, as far as any peer told. */
   | { kind: "complete"; feed: FeedId }
   /** A block that should be here cannot be read, or does not match the tree. */
@@ -104,5 +116,5 @@ export type Report =
   }
   /** Two signed histories: the feed takes no further part. */
   | { kind: "forked"; feed: FeedId; error: TroveError }
-  /** No peer is linked, and no address is left to try. */
-  | { kind: "alone" };
+  /** No peer of that archive is linked, and no address is left to try. */
+  | { kind: "alone"; primary: FeedId };

@@ -19,15 +19,80 @@ export interface SyncOptions {
 export class SyncState {
   readonly options: SyncOptions;
   readonly feeds = new Map<FeedId, FeedState>();
+  /** The same by discovery key in hex, and by the archive they belong to. */
+  readonly #byName = new Map<string, FeedState>();
+  readonly #archives = new Map<FeedId, Set<FeedState>>();
   readonly peers = new Map<PeerId, PeerState>();
-  readonly addresses: AddressBook;
+  /** Those that are linked for an archive, by its primary feed. */
+  readonly #peersOf = new Map<FeedId, Set<PeerState>>();
+  /** Where peers may be, by the primary feed of the archive they are for. */
+  readonly addresses = new Map<FeedId, AddressBook>();
   now = 0;
   stopping = false;
   effects: Effect[] = [];
 
   constructor(options: SyncOptions) {
     this.options = options;
-    this.addresses = new AddressBook({ persistent: options.persistent });
+  }
+
+  addFeed(feed: FeedState): void {
+    this.feeds.set(feed.id, feed);
+    this.#byName.set(feed.name, feed);
+    const archive = this.#archives.get(feed.primary);
+    if (archive === undefined) this.#archives.set(feed.primary, new Set([feed]));
+    else archive.add(feed);
+  }
+
+  /** Forget an archive: its feeds and addresses. Its links must have been ended. */
+  removeArchive(primary: FeedId): void {
+    for (const feed of this.archiveOf(primary)) {
+      this.feeds.delete(feed.id);
+      if (this.#byName.get(feed.name) === feed) this.#byName.delete(feed.name);
+    }
+    this.#archives.delete(primary);
+    this.addresses.delete(primary);
+  }
+
+  /** The feed with this discovery key, in hex. */
+  feedNamed(name: string): FeedState | undefined {
+    return this.#byName.get(name);
+  }
+
+  /** The feeds of an archive, the primary one first. */
+  archiveOf(primary: FeedId): Iterable<FeedState> {
+    return this.#archives.get(primary) ?? [];
+  }
+
+  /** The peers that are linked for an archive, whatever their phase. */
+  peersOf(primary: FeedId): Iterable<PeerState> {
+    return this.#peersOf.get(primary) ?? [];
+  }
+
+  /** The peer's link is for this archive from here on. */
+  assign(peer: PeerState, primary: FeedId): void {
+    peer.primary = primary;
+    const peers = this.#peersOf.get(primary);
+    if (peers === undefined) this.#peersOf.set(primary, new Set([peer]));
+    else peers.add(peer);
+  }
+
+  /** The peer's connection is gone. */
+  removePeer(peer: PeerState): void {
+    this.peers.delete(peer.id);
+    if (peer.primary === undefined) return;
+    const peers = this.#peersOf.get(peer.primary);
+    peers?.delete(peer);
+    if (peers?.size === 0) this.#peersOf.delete(peer.primary);
+  }
+
+  /** The addresses that may lead to peers of the archive of feed `primary`. */
+  addressesOf(primary: FeedId): AddressBook {
+    let book = this.addresses.get(primary);
+    if (book === undefined) {
+      book = new AddressBook({ persistent: this.options.persistent });
+      this.addresses.set(primary, book);
+    }
+    return book;
   }
 
   report(report: Report): void {
@@ -69,8 +134,8 @@ export class SyncState {
   /** Give back what a peer had reserved and forget what it asked for. */
   release(peer: PeerState): void {
     for (const link of peer.links.values()) {
-      const feed = this.feeds.get(link.feed)!;
-      for (const block of link.inFlight) feed.release(block, peer.id);
+      const feed = this.feeds.get(link.feed); // gone if its archive left
+      for (const block of link.inFlight) feed?.release(block, peer.id);
       link.inFlight.clear();
     }
     peer.requests.length = 0;
@@ -96,7 +161,7 @@ export class SyncState {
 
   /** The links on which both sides named the feed and finished the handshake. */
   *linksOf(feed: FeedState): IterableIterator<{ peer: PeerState; link: FeedLink }> {
-    for (const peer of this.peers.values()) {
+    for (const peer of this.peersOf(feed.primary)) {
       if (peer.phase !== "open") continue;
       const link = peer.links.get(feed.id);
       if (link !== undefined && link.open) yield { peer, link };

@@ -69,51 +69,63 @@ export class SyncCore {
     switch (input.kind) {
       case "join": {
         const feed = new FeedState(input.feed, input.reader, input.primary);
-        state.feeds.set(feed.id, feed);
-        for (const peer of state.peers.values()) {
-          if (peer.phase === "closing" || peer.primary !== feed.primary) continue;
+        state.addFeed(feed);
+        for (const peer of state.peersOf(feed.primary)) {
+          if (peer.phase === "closing") continue;
           name(state, peer, feed);
           this.#takeEarly(peer);
         }
         return;
       }
+      case "leave":
+        for (const peer of state.peersOf(input.primary)) farewell(state, peer, true);
+        return state.removeArchive(input.primary);
       case "want":
       case "follow": {
-        const feed = state.feeds.get(input.feed)!;
+        const feed = state.feeds.get(input.feed);
+        if (feed === undefined) return; // its archive left
         if (input.kind === "follow") feed.follows = true;
         else feed.want(input.ranges);
         downloadFromAll(state, feed);
         return checkComplete(state, feed);
       }
       case "probe": {
-        const feed = state.feeds.get(input.feed)!;
+        const feed = state.feeds.get(input.feed);
+        if (feed === undefined) return; // its archive left
         feed.against = input.against;
         for (const { peer, link } of state.linksOf(feed)) probe(state, peer, link);
         return;
       }
       case "found":
-        state.addresses.add(input.address, input.primary, state.now);
+        if (!state.feeds.has(input.primary)) return;
+        state.addressesOf(input.primary).add(input.address, input.primary, state.now);
         return dial(state);
       case "unreachable":
-        return onUnreachable(state, input.address, input.reason);
+        return onUnreachable(state, input);
       case "linked": {
         const peer = new PeerState(input.peer, input.address, state.now);
         state.peers.set(peer.id, peer);
         peer.dialled = input.primary !== undefined;
         if (state.stopping) return state.unlink(peer, "closed");
         if (input.primary === undefined) return admit(state, peer);
-        state.addresses.linked(peer.address);
-        return greet(state, peer, state.feeds.get(input.primary)!);
+        const primary = state.feeds.get(input.primary);
+        if (primary === undefined) return state.unlink(peer, "closed"); // its archive left
+        state.addressesOf(primary.id).linked(peer.address);
+        return greet(state, peer, primary);
       }
       case "tick": {
         const gap = state.now - (this.#tickedAt ?? state.now);
         this.#tickedAt = state.now;
         return onTick(state, gap);
       }
-      case "appended":
-        return onAppended(state, state.feeds.get(input.feed)!, input.start);
+      case "appended": {
+        const feed = state.feeds.get(input.feed);
+        if (feed === undefined) return; // its archive left
+        return onAppended(state, feed, input.start);
+      }
       case "stored": {
-        const feed = state.feeds.get(input.feed)!;
+        const feed = state.feeds.get(input.feed);
+        if (feed === undefined) return; // its archive left
         onStored(state, feed, input.blocks);
         return downloadFromAll(state, feed);
       }

@@ -215,7 +215,8 @@ function redial(
 
 Deno.test("an address that fails is dialled again after each wait, then we are alone", () => {
   const driver = new CoreDriver(ownFeed(1));
-  const refused = () => driver.give({ kind: "unreachable", address: "there", reason: "refused" });
+  const refused = () =>
+    driver.give({ kind: "unreachable", address: "there", primary: 0, reason: "refused" });
   assert.deepEqual(redial(driver, refused), { dials: 1 + RETRY_MS.length, alone: 1 });
   assert.deepEqual(driver.reportsOf("peer-failed").map(({ retryMs }) => retryMs), [
     ...RETRY_MS,
@@ -270,7 +271,7 @@ Deno.test("nobody is dialled after stop", () => {
   const driver = new CoreDriver(ownFeed(1), { persistent: true });
   driver.give({ kind: "stop" });
   driver.give({ kind: "found", address: "there", primary: 0 });
-  driver.give({ kind: "unreachable", address: "there", reason: "refused" });
+  driver.give({ kind: "unreachable", address: "there", primary: 0, reason: "refused" });
   driver.pass(60_000);
   assert.deepEqual(driver.dials, []);
   assert.deepEqual(driver.reportsOf("alone"), []);

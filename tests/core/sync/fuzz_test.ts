@@ -134,7 +134,12 @@ for (let seed = 0; seed < 8; seed++) {
         } else if (roll < 18) {
           driver.give({ kind: "found", address: `${random.below(12)}`, primary: 0 });
         } else if (roll < 20) {
-          driver.give({ kind: "unreachable", address: `${random.below(12)}`, reason: "no" });
+          driver.give({
+            kind: "unreachable",
+            address: `${random.below(12)}`,
+            primary: 0,
+            reason: "no",
+          });
         } else {
           driver.say(peer, sensible(random, source, copy), random.below(4));
         }
