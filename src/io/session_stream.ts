@@ -1,5 +1,5 @@
 /** The inbound half of a session as a stream: what `conn.readable` is piped through. */
-import { RemoteProtocolError } from "../base/errors.ts";
+import { TroveError } from "../base/errors.ts";
 import type { Received, Session } from "../core/wire/session.ts";
 
 /** What one chunk brought. */
@@ -16,8 +16,8 @@ export interface Batch {
  * Turns chunks from the socket into batches, one for one, so that the reader hears of bytes that
  * complete nothing. Chunks are changed in place.
  *
- * The readable side fails with `RemoteProtocolError` when the peer breaks the protocol, or when its
- * bytes end inside a frame.
+ * The readable side fails with `RemoteProtocolError` when the peer breaks the protocol, and with a
+ * plain `TroveError` when its bytes end inside a frame.
  */
 export function sessionStream(session: Session): TransformStream<Uint8Array, Batch> {
   return new TransformStream({
@@ -28,7 +28,8 @@ export function sessionStream(session: Session): TransformStream<Uint8Array, Bat
     flush() {
       const partialBytes = session.partialBytes;
       if (session.end()) {
-        throw new RemoteProtocolError(
+        // A connection that was cut is nobody's breach: the peer is dialled again.
+        throw new TroveError(
           `Cannot read the last frame: the stream ended ${partialBytes} bytes into it`,
         );
       }
