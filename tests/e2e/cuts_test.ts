@@ -1,0 +1,40 @@
+/** A connection that is cut again and again costs little, and nothing of the tree. */
+import assert from "node:assert/strict";
+import { CuttingProxy } from "../support/cutting_proxy.ts";
+import { Random } from "../support/random.ts";
+import { cloneWithTrove, shareWithTrove } from "../support/sharing.ts";
+import { tempFolder } from "../support/temp.ts";
+import { assertSameTree, digestTree, manyFiles, writeTree } from "../support/trees.ts";
+
+const CUTS = 100;
+const SEED = "cuts 1";
+/** Bytes of the one large file; the rest is small. */
+const LARGE = 200_000_000;
+/** Of all bytes, that the cuts may cost: what was on its way at each of them. */
+const MOST_EXTRA = 0.02;
+
+Deno.test(`${CUTS} cuts during one clone leave the exact tree and cost less than ${100 * MOST_EXTRA}%`, async () => {
+  using temp = tempFolder();
+  const [folder, copy] = [temp.folder("folder"), temp.folder("copy")];
+  const files = [...manyFiles(50, { seed: SEED, largest: 20_000 }), { path: "large", size: LARGE }];
+  writeTree(folder, files, SEED);
+  const bytes = files.reduce((sum, { size }) => sum + size, 0);
+  await using sharer = await shareWithTrove(folder, { home: temp.folder("home") });
+
+  const random = new Random(SEED);
+  const cuts = new Set<number>();
+  while (cuts.size < CUTS) cuts.add(1 + random.below(bytes));
+  await using proxy = new CuttingProxy(sharer.address, [...cuts]);
+  const { link } = sharer;
+  const exit = await cloneWithTrove(
+    [{ link, address: proxy.address }],
+    copy,
+    { home: temp.folder("home-of-cloner") },
+    ["--timeout", "5m"],
+  );
+  assert.equal(exit.code, 0, exit.stderr);
+  assert.equal(proxy.cutsMade, CUTS);
+  assertSameTree(digestTree(copy), digestTree(folder));
+  const extra = proxy.bytesDown / bytes - 1;
+  assert.ok(extra < MOST_EXTRA, `${(100 * extra).toFixed(2)}% more bytes than the files have`);
+});
