@@ -3,7 +3,7 @@
  * that is killed and started again, while strangers connect and say nothing of use. Memory and open
  * handles are looked at on the way: neither may grow.
  *
- * deno run -A bench/soak.ts [--minutes N] [--seed TEXT]
+ * deno run -A bench/endure.ts [--minutes N] [--seed TEXT]
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
