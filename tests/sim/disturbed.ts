@@ -202,7 +202,7 @@ class Run {
     const { core } = node;
     this.swarm.give(node, { kind: "stop" });
     this.swarm.after(10 * SECOND, () => {
-      if (node.core !== core) return;
+      if (node.core !== core || !node.up) return;
       assert.ok(node.core.finished, `${node.name} does not come to its end`);
       this.swarm.kill(node);
     });
