@@ -13,7 +13,7 @@ const SIZES = [
 
 for (const topology of TOPOLOGIES) {
   for (const size of SIZES) {
-    Deno.test(`a ${topology} of ${size.nodes} nodes moves each block to each node once`, () => {
+    Deno.test(`${size.nodes} nodes in the shape "${topology}" move each block to each node once`, () => {
       const { copies } = spread({ topology, ...size, seed: `${size.nodes}` });
       assert.ok(copies >= 1 && copies <= MOST_COPIES, `${copies} copies`);
     });
@@ -21,7 +21,7 @@ for (const topology of TOPOLOGIES) {
 }
 
 for (const topology of ["star", "line", "random"] as const) {
-  Deno.test(`a ${topology} of 100 nodes moves each block to each node once`, () => {
+  Deno.test(`100 nodes in the shape "${topology}" move each block to each node once`, () => {
     const { copies } = spread({ topology, nodes: 100, blocks: 25, blockBytes: 500, seed: "100" });
     assert.ok(copies >= 1 && copies <= MOST_COPIES, `${copies} copies`);
   });

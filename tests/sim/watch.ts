@@ -36,6 +36,9 @@ export class Watch {
   readonly #swarm: Swarm;
   /** What is true, by feed number. */
   readonly #truth: ReadonlyMap<FeedId, MemoryFeed>;
+  /** Dials of each node within the minute at hand. */
+  readonly #dialsOfAll = new Map<string, number>();
+  #minute = 0;
   /** Times of dials within the last minute, by node and address. */
   readonly #dials = new Map<string, number[]>();
   #steps = 0;
@@ -43,8 +46,9 @@ export class Watch {
   readonly most: Record<string, number> = {};
   /** The most effects that one step had. */
   mostEffects = 0;
-  /** The most dials of one address by one node in a minute. */
+  /** The most dials of one address by one node in a minute, and of all addresses. */
   mostDials = 0;
+  mostDialsOfAll = 0;
 
   constructor(swarm: Swarm, truth: ReadonlyMap<FeedId, MemoryFeed>) {
     this.#swarm = swarm;
@@ -85,6 +89,10 @@ export class Watch {
 
   #checkDials(node: Node, address: string): void {
     const { now } = this.#swarm;
+    if (now - this.#minute >= MINUTE) this.#startMinute(now);
+    const all = (this.#dialsOfAll.get(node.name) ?? 0) + 1;
+    this.#dialsOfAll.set(node.name, all);
+    this.mostDialsOfAll = Math.max(this.mostDialsOfAll, all);
     const name = `${node.name} to ${address}`;
     const times = this.#dials.get(name) ?? [];
     while (times.length > 0 && times[0] <= now - MINUTE) times.shift();
@@ -92,6 +100,15 @@ export class Watch {
     this.#dials.set(name, times);
     this.mostDials = Math.max(this.mostDials, times.length);
     assert.ok(times.length <= MAX_DIALS_A_MINUTE, `${name}: ${times.length} dials in a minute`);
+  }
+
+  /** Forget what is older than a minute. */
+  #startMinute(now: number): void {
+    this.#minute = now;
+    this.#dialsOfAll.clear();
+    for (const [name, times] of this.#dials) {
+      if (times[times.length - 1] <= now - MINUTE) this.#dials.delete(name);
+    }
   }
 
   #note(sizes: SyncSizes): void {

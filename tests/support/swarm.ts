@@ -124,6 +124,12 @@ export class Swarm {
     for (const end of [...node.ends.values()]) this.#close(end, "closed");
   }
 
+  /** A node is gone for good. */
+  remove(node: Node): void {
+    this.kill(node);
+    this.nodes.delete(node.name);
+  }
+
   /** The process ends without a word, and another one goes on with what is stored. */
   restart(node: Node): void {
     this.kill(node);
@@ -196,9 +202,7 @@ export class Swarm {
       case "dial":
         return this.#later(node, this.dialDelayMs, () => this.#dial(node, effect.address));
       case "report":
-        if (!node.options.forgetful || effect.report.kind === "complete") {
-          node.reports.push(effect.report);
-        }
+        if (!node.options.forgetful) node.reports.push(effect.report);
         return;
     }
   }

@@ -26,7 +26,7 @@ export interface NodeOptions {
   readonly upBytesPerSecond?: number;
   /** What reaches it, likewise. */
   readonly downBytesPerSecond?: number;
-  /** Keep no list of what was sent and when, for runs that take long. */
+  /** Keep no list of what was sent, when, and of reports, for runs that take long. */
   readonly forgetful?: boolean;
 }
 
