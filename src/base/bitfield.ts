@@ -44,6 +44,11 @@ export class Bitfield {
     return (mixed.bits[at >> 3] & (0x80 >> (at & 7))) !== 0;
   }
 
+  /** How many ranges and partly filled pages there are: what the set costs. */
+  get parts(): number {
+    return this.#full.runs + this.#mixed.size;
+  }
+
   /** Add [start, end). Answers false if some of it had to be dropped. */
   add(start: number, end: number): boolean {
     return this.#change(start, end, true);

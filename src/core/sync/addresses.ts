@@ -20,6 +20,11 @@ export class AddressBook {
     this.#persistent = options.persistent;
   }
 
+  /** How many addresses are known. */
+  get size(): number {
+    return this.#known.size;
+  }
+
   /** Whether anything is dialled, linked or due later. */
   get hasProspects(): boolean {
     for (const known of this.#known.values()) if (known.state !== "given-up") return true;

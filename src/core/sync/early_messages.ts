@@ -14,6 +14,18 @@ export class EarlyMessages {
   readonly #byChannel = new Map<number, FeedMessage[]>();
   #bytes = 0;
 
+  /** How many messages are kept. */
+  get size(): number {
+    let size = 0;
+    for (const waiting of this.#byChannel.values()) size += waiting.length;
+    return size;
+  }
+
+  /** Bytes of bitfields in them. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** Keep a message, in a copy. Answers false if there is no room. */
   add(channel: number, message: FeedMessage): boolean {
     // Nothing was asked for, so a block is no answer.

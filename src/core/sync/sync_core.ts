@@ -19,6 +19,7 @@ import type { Effect, FeedId, Input } from "./inputs.ts";
 import { isObtainable } from "./obtainable.ts";
 import { type FeedLink, PeerState } from "./peer_state.ts";
 import { onProof, probe } from "./probe.ts";
+import { sizesOf, type SyncSizes } from "./sizes.ts";
 import { type SyncOptions, SyncState } from "./state.ts";
 import { onCancel, onLoaded, onRequest, onWant, serve } from "./uploads.ts";
 
@@ -42,6 +43,11 @@ export class SyncCore {
     let open = 0;
     for (const peer of this.#state.peers.values()) if (peer.phase === "open") open++;
     return open;
+  }
+
+  /** How much is held right now. Takes a look at everything. */
+  get sizes(): SyncSizes {
+    return sizesOf(this.#state);
   }
 
   /** See `isObtainable`. */

@@ -1,0 +1,80 @@
+/** How much the synchronizer holds: what must stay bounded, whatever peers do. */
+import type { SyncState } from "./state.ts";
+
+export interface SyncSizes {
+  readonly feeds: number;
+  readonly peers: number;
+  readonly addresses: number;
+  /** Feeds that peers named on links, known to us or not, and the channels they gave them. */
+  readonly links: number;
+  readonly unknownFeeds: number;
+  readonly channels: number;
+  /** Blocks asked for: of all peers, and of the one that was asked for most. */
+  readonly inFlight: number;
+  readonly mostInFlight: number;
+  /** Blocks asked for by us and of whom, and those that are being stored. */
+  readonly reserved: number;
+  readonly storing: number;
+  /** Requests of peers that wait: of all, and of the one that has most. */
+  readonly requests: number;
+  readonly mostRequests: number;
+  /** Bytes handed to links and not flushed: to all, and to the one that has most. */
+  readonly queuedBytes: number;
+  readonly mostQueuedBytes: number;
+  /** Messages kept until their feed is known: of all, and the bytes of the peer that has most. */
+  readonly earlyMessages: number;
+  readonly mostEarlyBytes: number;
+  readonly wantAnswers: number;
+  /** Ranges and pages that say what peers hold: of all, and of the one that takes most. */
+  readonly claims: number;
+  readonly mostClaims: number;
+}
+
+export function sizesOf({ feeds, peers, addresses }: SyncState): SyncSizes {
+  const sizes = {
+    feeds: feeds.size,
+    peers: peers.size,
+    addresses: addresses.size,
+    links: 0,
+    unknownFeeds: 0,
+    channels: 0,
+    inFlight: 0,
+    mostInFlight: 0,
+    reserved: 0,
+    storing: 0,
+    requests: 0,
+    mostRequests: 0,
+    queuedBytes: 0,
+    mostQueuedBytes: 0,
+    earlyMessages: 0,
+    mostEarlyBytes: 0,
+    wantAnswers: 0,
+    claims: 0,
+    mostClaims: 0,
+  };
+  for (const { reserved, sources } of feeds.values()) {
+    sizes.reserved += reserved.size;
+    sizes.storing += sources.size;
+  }
+  for (const peer of peers.values()) {
+    sizes.links += peer.links.size;
+    sizes.unknownFeeds += peer.unknown.size;
+    sizes.channels += peer.channels.size;
+    sizes.requests += peer.requests.length;
+    sizes.mostRequests = Math.max(sizes.mostRequests, peer.requests.length);
+    sizes.queuedBytes += peer.queuedBytes;
+    sizes.mostQueuedBytes = Math.max(sizes.mostQueuedBytes, peer.queuedBytes);
+    sizes.earlyMessages += peer.early.size;
+    sizes.mostEarlyBytes = Math.max(sizes.mostEarlyBytes, peer.early.bytes);
+    let inFlight = 0;
+    for (const link of peer.links.values()) {
+      inFlight += link.inFlight.size;
+      sizes.wantAnswers += link.wantAnswers.size;
+      sizes.claims += link.remote.parts;
+      sizes.mostClaims = Math.max(sizes.mostClaims, link.remote.parts);
+    }
+    sizes.inFlight += inFlight;
+    sizes.mostInFlight = Math.max(sizes.mostInFlight, inFlight);
+  }
+  return sizes;
+}
