@@ -215,9 +215,9 @@ class CoreFuzz {
     if (roll < 30) world.give({ kind: "found", address, primary: this.#pick([0, 2]) });
     const failed = world.dials.splice(0, this.#below(3));
     for (const dial of failed) {
-      world.give({ kind: "unreachable", address: dial.address, reason: "refused" });
+      world.give({ kind: "unreachable", address: dial.address, primary: 0, reason: "refused" });
     }
-    if (roll >= 50) world.give({ kind: "unreachable", address, reason: "refused" });
+    if (roll >= 50) world.give({ kind: "unreachable", address, primary: 0, reason: "refused" });
   }
 
   /** Which blocks are fetched. */

@@ -254,7 +254,12 @@ export class Swarm {
     const remote = this.#nodeAt(address);
     if (remote !== undefined && !this.#reaches(node, remote)) {
       return this.#later(node, DIAL_TIMEOUT_MS, () => {
-        this.give(node, { kind: "unreachable", address, reason: "connection timed out" });
+        this.give(node, {
+          kind: "unreachable",
+          address,
+          primary: 0,
+          reason: "connection timed out",
+        });
       });
     }
     if (remote === undefined || !remote.up) {

@@ -34,7 +34,7 @@ export function sizesOf({ feeds, peers, addresses }: SyncState): SyncSizes {
   const sizes = {
     feeds: feeds.size,
     peers: peers.size,
-    addresses: addresses.size,
+    addresses: [...addresses.values()].reduce((sum, book) => sum + book.size, 0),
     links: 0,
     unknownFeeds: 0,
     channels: 0,
