@@ -131,7 +131,7 @@ export function checkSizes(sizes: SyncSizes): SyncSizes {
   atMost(sizes, "mostInFlight", MAX_REQUESTS);
   atMost(sizes, "mostQueuedBytes", outbox);
   atMost(sizes, "mostRequests", MAX_QUEUED_REQUESTS);
-  atMost(sizes, "addresses", MAX_ADDRESSES);
+  atMost(sizes, "mostAddresses", MAX_ADDRESSES);
   atMost(sizes, "mostEarlyBytes", MAX_EARLY_BYTES);
   atMost(sizes, "earlyMessages", sizes.peers * MAX_CHANNELS * MAX_EARLY_MESSAGES);
   atMost(sizes, "unknownFeeds", sizes.peers * MAX_UNKNOWN_CHANNELS);

@@ -4,7 +4,9 @@ import type { SyncState } from "./state.ts";
 export interface SyncSizes {
   readonly feeds: number;
   readonly peers: number;
+  /** Where peers may be: of all archives, and of the one that has most. */
   readonly addresses: number;
+  readonly mostAddresses: number;
   /** Feeds that peers named on links, known to us or not, and the channels they gave them. */
   readonly links: number;
   readonly unknownFeeds: number;
@@ -34,7 +36,8 @@ export function sizesOf({ feeds, peers, addresses }: SyncState): SyncSizes {
   const sizes = {
     feeds: feeds.size,
     peers: peers.size,
-    addresses: [...addresses.values()].reduce((sum, book) => sum + book.size, 0),
+    addresses: 0,
+    mostAddresses: 0,
     links: 0,
     unknownFeeds: 0,
     channels: 0,
@@ -52,6 +55,10 @@ export function sizesOf({ feeds, peers, addresses }: SyncState): SyncSizes {
     claims: 0,
     mostClaims: 0,
   };
+  for (const { size } of addresses.values()) {
+    sizes.addresses += size;
+    sizes.mostAddresses = Math.max(sizes.mostAddresses, size);
+  }
   for (const { reserved, sources } of feeds.values()) {
     sizes.reserved += reserved.size;
     sizes.storing += sources.size;
