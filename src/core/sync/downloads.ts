@@ -174,7 +174,8 @@ export function onData(state: SyncState, peer: PeerState, link: FeedLink, data: 
   const feed = state.feeds.get(link.feed)!;
   if (!link.settle(data.index, state.now)) {
     if (feed.reader.hasBlock(data.index)) return; // late, and harmless
-    if (link.remoteWants && data.value !== undefined) {
+    if (data.value === undefined) return; // after an Unhave, for programs that wait for an answer
+    if (link.remoteWants) {
       state.send(peer, link, { type: "unhave", start: data.index, length: 1 });
     }
     return state.strike(peer, `block ${data.index} came without being asked for`);

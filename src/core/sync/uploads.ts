@@ -99,7 +99,7 @@ export function serve(state: SyncState, peer: PeerState): void {
     } else if (request.hashOnly) {
       answer(state, peer, link, feed, request, undefined);
     } else if (!feed.reader.hasBlock(request.block)) {
-      refuse(state, peer, link, request.block);
+      tellGone(state, peer, link, feed, request);
     } else {
       peer.loading = true;
       state.effects.push({ kind: "load", peer: peer.id, feed: feed.id, request });
@@ -119,7 +119,7 @@ export function onLoaded(
   if (value === undefined) {
     state.report({ kind: "damaged", feed: feed.id, block: request.block });
     feed.recheck();
-    refuse(state, peer, link, request.block);
+    tellGone(state, peer, link, feed, request);
   } else {
     answer(state, peer, link, feed, request, value);
   }
@@ -146,6 +146,24 @@ function answer(
   peer.useful = true;
   const { id, address } = peer;
   state.report({ kind: "uploaded", peer: id, address, feed: feed.id, bytes: value.length });
+}
+
+/**
+ * Refuse a block that was announced and is gone. Source: hypercore does not take an Unhave for an
+ * answer and ends the connection some seconds later, but it does take a Data without the block.
+ */
+function tellGone(
+  state: SyncState,
+  peer: PeerState,
+  link: FeedLink,
+  feed: FeedState,
+  request: BlockRequest,
+): void {
+  refuse(state, peer, link, request.block);
+  const proof = prove(feed.reader, { ...request, hashOnly: true });
+  if (proof === undefined) return;
+  const { nodes, signature } = proof;
+  state.send(peer, link, { type: "data", index: request.block, nodes, signature });
 }
 
 function fitsFrame(value: Uint8Array | undefined, { nodes }: Proof): boolean {
