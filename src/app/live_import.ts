@@ -9,7 +9,7 @@ import type { World } from "../base/world.ts";
 import { Channel, type Receiver } from "../csp/channel.ts";
 import { select } from "../csp/select.ts";
 import { type FolderChanges, FolderWatch, type FolderWatchOptions } from "../io/folder_watch.ts";
-import type { Emit } from "./events.ts";
+import { type Emit, PROGRESS_MS } from "./events.ts";
 import { FolderIdentity } from "./folder_identity.ts";
 import { type IgnoreRules, readIgnoreRules } from "./ignore_file.ts";
 import { importFolder, ImportMemory, type ImportSummary } from "./import_folder.ts";
@@ -126,12 +126,22 @@ export class LiveImport implements AsyncDisposable {
     only: ReadonlySet<string> | undefined,
     signal: AbortSignal,
   ): Promise<ImportSummary> {
-    const { world, emit, ignoreHidden, reuseContent, onCommit } = this.#options;
+    const { world, ignoreHidden, reuseContent, onCommit } = this.#options;
+    const emit = this.#emitOnceLong();
     this.#rules = readIgnoreRules(this.#archive.paths.dir, { ignoreHidden });
     return await importFolder(this.#archive, {
       ...{ world, emit, ignoreHidden, reuseContent, signal, only, onCommit },
       memory: this.#memory,
     });
+  }
+
+  /** Of a short import only the end is told, for there are many of them. */
+  #emitOnceLong(): Emit {
+    const { world: { clock }, emit } = this.#options;
+    const startedAt = clock.monotonic();
+    return (event) => {
+      if (event.event !== "importing" || clock.monotonic() - startedAt >= PROGRESS_MS) emit(event);
+    };
   }
 
   /** Names that are enough to look at; undefined if everything has to be. */

@@ -92,7 +92,7 @@ Deno.test("a share that is stopped in the middle of an import keeps what it has,
   await world.stderr.waitFor(({ text }) => /are followed/.test(text) || undefined);
   // Made elsewhere, and moved there as a whole.
   const made = temp.folder("made");
-  for (let n = 0; n < 40; n++) put(made, `file-${String(n).padStart(2, "0")}`, 500_000);
+  for (let n = 0; n < 100; n++) put(made, `file-${String(n).padStart(2, "0")}`, 500_000);
   Deno.renameSync(made, join(dir, "made"));
   await world.stderr.waitFor(({ text }) => /Importing: \d+ files?/.test(text) || undefined);
   world.raise("SIGINT");
