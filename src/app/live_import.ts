@@ -42,12 +42,15 @@ export class LiveImport implements AsyncDisposable {
   #trouble?: string;
   /** Whether something may be in memory that was not brought to disk. */
   #unfinished = false;
+  /** The version that was told last. */
+  #told: number;
 
   /** @param archive One of our own, open for writing, with working files. */
   constructor(archive: Archive, options: LiveImportOptions) {
     this.#archive = archive;
     this.#options = options;
     this.#folder = new FolderIdentity(archive.paths);
+    this.#told = archive.version;
     this.#watch = new FolderWatch(archive.paths.dir, {
       ...options.watching,
       ignores: (relative) => this.#ignores(relative),
@@ -61,8 +64,7 @@ export class LiveImport implements AsyncDisposable {
    * @throws {TroveError} Whatever goes wrong; the signal's reason if that is aborted.
    */
   async importAll(signal: AbortSignal): Promise<void> {
-    const summary = await this.#import(undefined, signal);
-    tellImported(this.#options.emit, summary, this.#archive);
+    this.#tellImported(await this.#import(undefined, signal));
   }
 
   /** There is reason to look at everything: what was read is not what the archive says. */
@@ -106,10 +108,11 @@ export class LiveImport implements AsyncDisposable {
       if (!this.#isThere()) return this.#watch.failed(took());
       const only = this.#partOf(changes);
       this.#finishEarlier();
+      const { version } = this.#archive;
       const summary = await this.#import(only, signal);
       this.#trouble = undefined;
-      if (summary.put + summary.deleted > 0) {
-        tellImported(this.#options.emit, summary, this.#archive);
+      if (this.#archive.version > this.#told) {
+        this.#tellImported(this.#withEarlier(summary, version));
       }
       if (only === undefined) this.#watch.looked(took());
     } catch (error) {
@@ -158,6 +161,23 @@ export class LiveImport implements AsyncDisposable {
     metadata.commit({ durable: true });
     this.#options.onCommit();
     this.#unfinished = false;
+  }
+
+  /** A summary with what imports did that failed before it, up to `version`. */
+  #withEarlier(summary: ImportSummary, version: number): ImportSummary {
+    let { put, deleted, bytes } = summary;
+    for (let seq = this.#told + 1; seq <= version; seq++) {
+      const stat = this.#archive.entry(seq)?.stat;
+      if (stat === undefined) deleted++;
+      else put++;
+      bytes += stat?.size ?? 0;
+    }
+    return { ...summary, put, deleted, bytes };
+  }
+
+  #tellImported(summary: ImportSummary): void {
+    this.#told = this.#archive.version;
+    tellImported(this.#options.emit, summary, this.#archive);
   }
 
   /** Whether the folder is the one that was opened: of another, nothing must get into the archive. */

@@ -53,6 +53,11 @@ export class PublishedArchive {
     this.publish();
   }
 
+  /** The newest version that peers may know. */
+  get version(): number {
+    return Math.max(0, this.#metadata.length - 1);
+  }
+
   /** Let both feeds take part, under these numbers. */
   join(sync: Synchronizer, feeds: ArchiveFeeds): void {
     this.#serving = { sync, feeds };

@@ -105,14 +105,14 @@ export async function shareArchive(
     : undefined;
   if (imports) await importFirst(archive, live, options);
 
-  const job = new ShareJob(archive, { ...options, feeds: ONLY_ARCHIVE, live });
+  if (archive.writable) published = new PublishedArchive(archive, world);
+  const job = new ShareJob(archive, { ...options, feeds: ONLY_ARCHIVE, published, live });
   const sync = new Synchronizer({
     ...{ world, listener, signals },
     director: job,
     live: true,
     persistent: true,
   });
-  if (archive.writable) published = new PublishedArchive(archive, world);
   published?.join(sync, ONLY_ARCHIVE);
   if (!(published?.servesContent ?? joinCopy(archive, sync))) {
     const message = "The list of files is not complete, so no files are served: clone it first";

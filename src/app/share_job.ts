@@ -6,6 +6,7 @@ import { type Emit, PROGRESS_MS } from "./events.ts";
 import type { LiveImport } from "./live_import.ts";
 import type { Archive } from "./open_archive.ts";
 import { tellPeerNews } from "./peer_news.ts";
+import type { PublishedArchive } from "./published_archive.ts";
 import { RateMeter } from "./rates.ts";
 import type { Director, Synchronizer } from "./synchronizer.ts";
 
@@ -14,6 +15,8 @@ export interface ShareJobOptions {
   readonly feeds: ArchiveFeeds;
   /** Stop serving after so many milliseconds. */
   readonly timeoutMs?: number;
+  /** The archive as peers see it, where that is not all of it. */
+  readonly published?: PublishedArchive;
   /** What follows the folder, if anything does. */
   readonly live?: LiveImport;
   readonly emit: Emit;
@@ -43,7 +46,8 @@ export class ShareJob implements Director {
       this.#up.add(report.bytes, this.#now());
       this.#tellProgress(sync);
     } else if (report.kind === "peer-finished") {
-      emit({ event: "uploaded", peer: report.address, version: this.#archive.version });
+      const { version } = this.#options.published ?? this.#archive;
+      emit({ event: "uploaded", peer: report.address, version });
     } else if (report.kind === "forked") {
       sync.stop(report.error);
     }
