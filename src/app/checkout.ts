@@ -10,7 +10,7 @@ import { join, sep } from "node:path";
 import { StorageError, TroveError, UsageError } from "../base/errors.ts";
 import { count } from "../base/format.ts";
 import type { Range } from "../base/ranges.ts";
-import { kindOfMode } from "../core/archive/entry.ts";
+import { kindOfMode, type Stat } from "../core/archive/entry.ts";
 import { safePath } from "../core/archive/safe_path.ts";
 import { runItems } from "../core/archive/steps.ts";
 import { compareNames } from "../core/archive/tree_path.ts";
@@ -294,15 +294,27 @@ export function mapWorkingFiles(archive: Archive, held?: HeldBlocks): void {
   if (contentFiles === undefined || content === undefined) return;
   const files: ContentFile[] = [];
   for (const { path, stat } of runItems(walkFiles(archive.version), archive.entry)) {
-    const safe = safePath(path);
-    if (safe.kind === "refused" || stat.blocks === 0 || kindOfMode(stat.mode) !== "file") continue;
-    // Put together by hand: what `join` gives is many pieces of strings in memory, and there can be
-    // very many files. The components are safe, so there is nothing to resolve.
-    const target = `${archive.paths.dir}${sep}${safe.components.join(sep)}`;
-    const { offset, blocks, byteOffset, size, mode, mtime } = stat;
-    files.push({ target, offset, blocks, byteOffset, size, mode, mtime });
+    const file = contentFileOf(archive, path, stat);
+    if (file !== undefined) files.push(file);
   }
   contentFiles.setFiles(files, held ?? content);
+}
+
+/** Where the blocks of an entry lie; undefined if it has none, or no safe path. */
+export function contentFileOf(
+  { paths }: Archive,
+  path: string,
+  stat: Stat,
+): ContentFile | undefined {
+  const safe = safePath(path);
+  if (safe.kind === "refused" || stat.blocks === 0 || kindOfMode(stat.mode) !== "file") {
+    return undefined;
+  }
+  // Put together by hand: what `join` gives is many pieces of strings in memory, and there can be
+  // very many files. The components are safe, so there is nothing to resolve.
+  const target = `${paths.dir}${sep}${safe.components.join(sep)}`;
+  const { offset, blocks, byteOffset, size, mode, mtime } = stat;
+  return { target, offset, blocks, byteOffset, size, mode, mtime };
 }
 
 /** What the command ends with when entries had to be left out. */

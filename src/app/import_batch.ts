@@ -9,7 +9,7 @@
  * drive, sections 7 and 10.
  */
 import { equalBytes } from "../base/bytes.ts";
-import { RangeSet } from "../base/ranges.ts";
+import { type Range, RangeSet } from "../base/ranges.ts";
 import { kindOfMode } from "../core/archive/entry.ts";
 import type { Hashed } from "../crypto/hash.ts";
 import type { FeedStore } from "../io/feed_store.ts";
@@ -178,12 +178,18 @@ export class ImportBatch {
     if (!this.#reused.has(offset)) this.#dropped.add(offset, offset + blocks);
   }
 
-  /** Sign what waits and bring it to disk, content before the metadata that points at it. */
-  commit(): void {
+  /**
+   * Sign what waits and bring it to disk, content before the metadata that points at it.
+   *
+   * @returns The blocks from before whose bytes were found; undefined if there was nothing to do.
+   */
+  commit(): readonly Range[] | undefined {
     const content = this.#content;
     const { metadata, contentFiles } = this.#archive;
     const first = content.length;
-    if (this.#entries.length === 0 && this.#leaves.length === 0 && this.#found.isEmpty) return;
+    if (this.#entries.length === 0 && this.#leaves.length === 0 && this.#found.isEmpty) {
+      return undefined;
+    }
     if (this.#leaves.length > 0) {
       if (contentFiles === undefined) content.append(this.#blocks, this.#leaves);
       else content.appendLeaves(this.#leaves);
@@ -204,12 +210,14 @@ export class ImportBatch {
     this.#blocks = [];
     this.#blockBytes = 0;
     this.#dropped.clear();
+    const found = [...this.#found];
     this.#found.clear();
-    if (this.#entries.length === 0) return;
+    if (this.#entries.length === 0) return found;
     metadata.append(this.#entries);
     metadata.commit({ durable: true });
     this.#entries = [];
     this.#entryBytes = 0;
+    return found;
   }
 
   /** The file that is not complete: where it began, and how many of its blocks are committed. */

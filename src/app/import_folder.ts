@@ -6,16 +6,20 @@
  */
 import { join } from "node:path";
 import { InterruptedError, StorageError, unreachable } from "../base/errors.ts";
+import type { Range } from "../base/ranges.ts";
 import type { World } from "../base/world.ts";
 import { type ArchivedItem, planDirectory } from "../core/archive/diff_folder.ts";
 import { nameClashes, portabilityFault } from "../core/archive/portable_names.ts";
 import type { Stat } from "../core/archive/entry.ts";
+import type { FolderTable } from "../core/archive/folder_table.ts";
 import { archivePath } from "../core/archive/safe_path.ts";
 import { type FolderItem, lookAt } from "../io/folder.ts";
+import { storageError } from "../io/handle_cache.ts";
 import { type FolderPlace, LinkedFolders } from "../io/linked_folders.ts";
 import type { Emit } from "./events.ts";
 import { FileTimes } from "./file_times.ts";
 import { type IgnoreRules, readIgnoreRules } from "./ignore_file.ts";
+import { ImportScope } from "./import_scope.ts";
 import { ImportReport, type ImportSummary } from "./import_report.ts";
 import { ImportWriter } from "./import_writer.ts";
 import type { Archive } from "./open_archive.ts";
@@ -38,6 +42,27 @@ export interface ImportOptions {
    * otherwise, only where the archive keeps every version: see `KnownContent`.
    */
   readonly reuseContent?: boolean;
+  /**
+   * Look at these names and what lies below them, and at nothing else: paths from the folder with
+   * "/" between names. Otherwise the whole folder.
+   */
+  readonly only?: ReadonlySet<string>;
+  readonly memory?: ImportMemory;
+  /**
+   * Called each time that something is signed and on disk, before anybody else gets a turn. `found`
+   * are blocks signed before whose bytes were found.
+   */
+  readonly onCommit?: (found: readonly Range[]) => void;
+}
+
+/** What an import leaves for the next one of the same open archive. */
+export class ImportMemory {
+  /** What was live after it. */
+  table?: FolderTable;
+  /** Warnings that were given. */
+  readonly told = new Set<string>();
+  /** Whether there are links in the folder: a change of one file may be that of several names. */
+  hasLinks = false;
 }
 
 /**
@@ -50,21 +75,39 @@ export async function importFolder(
   options: ImportOptions,
 ): Promise<ImportSummary> {
   refuseUnfinishedPull(archive.paths);
-  const report = new ImportReport(options);
+  const memory = options.memory ?? new ImportMemory();
+  const report = new ImportReport({ ...options, told: memory.told });
   const rules = readIgnoreRules(archive.paths.dir, options);
   using times = new FileTimes(archive.paths);
   const reuseContent = options.reuseContent ?? archive.keepsHistory;
-  const writer = new ImportWriter(archive, { rules, times, report, reuseContent });
-  const walk = new ImportWalk(archive, { rules, times, report, writer });
+  const table = memory.table?.head === archive.version ? memory.table : undefined;
+  const { onCommit } = options;
+  const writer = new ImportWriter(archive, {
+    ...{ rules, times, report, reuseContent, table, onCommit },
+  });
+  memory.table = writer.table;
+  const scope = new ImportScope(options.only);
+  const walk = new ImportWalk(archive, { rules, times, report, writer, scope });
   try {
     await walk.run();
   } catch (error) {
+    memory.table = undefined; // it counts entries that may never be appended
     // What is there is kept, so that the next run goes on from here.
     if (error instanceof InterruptedError) writer.commit();
     throw error;
   }
   writer.commit();
+  memory.hasLinks = walk.hasLinks || (options.only !== undefined && memory.hasLinks);
   return report.summary();
+}
+
+/** @throws {StorageError} If there is no such folder. */
+function realRoot(dir: string): string {
+  try {
+    return Deno.realPathSync(dir);
+  } catch (error) {
+    throw storageError(`Cannot read the folder "${dir}"`, error);
+  }
 }
 
 interface Parts {
@@ -72,6 +115,7 @@ interface Parts {
   readonly times: FileTimes;
   readonly report: ImportReport;
   readonly writer: ImportWriter;
+  readonly scope: ImportScope;
 }
 
 /** A folder on the way. */
@@ -80,6 +124,8 @@ interface Visit {
   readonly names: readonly string[];
   readonly place: FolderPlace;
   readonly parent?: Visit;
+  /** Whether all of it is to be looked at. */
+  readonly whole: boolean;
   /** What takes part, by name, in the order of names. */
   readonly items: Map<string, FolderItem>;
   /** Names in it that are in each other's way on some systems, once somebody asked. */
@@ -96,13 +142,17 @@ class ImportWalk {
   readonly #times: FileTimes;
   readonly #report: ImportReport;
   readonly #writer: ImportWriter;
+  readonly #scope: ImportScope;
+  /** Whether a link was met. */
+  hasLinks = false;
   /** The file that came before all others, as an earlier import had begun it. */
   #resumed?: string;
 
-  constructor(archive: Archive, { rules, times, report, writer }: Parts) {
+  constructor(archive: Archive, { rules, times, report, writer, scope }: Parts) {
     this.#archive = archive;
     this.#root = archive.paths.dir;
-    this.#links = new LinkedFolders(Deno.realPathSync(this.#root));
+    this.#links = new LinkedFolders(realRoot(this.#root));
+    this.#scope = scope;
     this.#rules = rules;
     this.#times = times;
     this.#report = report;
@@ -112,21 +162,30 @@ class ImportWalk {
   async run(): Promise<void> {
     this.#report.checkStopped();
     this.#resumed = await this.#writer.resume();
-    await this.#importFolder({ names: [], place: this.#links.top });
+    const whole = this.#scope.names("");
+    await this.#importFolder({ names: [], place: this.#links.top, whole });
   }
 
   /** Depth first, so that an archive of the same folder is always made in the same order. */
-  async #importFolder({ names, place, parent }: Pick<Visit, "names" | "place" | "parent">) {
+  async #importFolder(
+    { names, place, parent, whole }: Pick<Visit, "names" | "place" | "parent" | "whole">,
+  ) {
     const listed = this.#list(names, place);
     if (listed === undefined) return;
     const items = new Map<string, FolderItem>();
-    for (const item of listed) if (this.#considers(item, names)) items.set(item.name, item);
+    const local: FolderItem[] = [];
+    for (const item of listed) {
+      const isAsked = whole || this.#scope.touches([...names, item.name].join("/"));
+      if (!this.#considers(item, names, isAsked)) continue;
+      items.set(item.name, item);
+      if (isAsked) local.push(item);
+    }
     this.#warnIfLarge(names, items.size);
-    const visit: Visit = { names, place, parent, items, warned: new Set() };
+    const visit: Visit = { names, place, parent, whole, items, warned: new Set() };
     const hasModes = Deno.build.os !== "windows";
     const archived = this.#archived(visit);
     const stats = new Map(archived.map(({ name, stat }) => [name, stat]));
-    const steps = planDirectory([...items.values()], archived, { hasModes });
+    const steps = planDirectory(local, archived, { hasModes });
     for (const step of steps) {
       await this.#report.takeTurn();
       const inside = [...names, step.name];
@@ -168,6 +227,7 @@ class ImportWalk {
             names: inside,
             place: this.#links.below(place, items.get(step.name)!),
             parent: visit,
+            whole: whole || this.#scope.names(inside.join("/")),
           });
           break;
         default:
@@ -193,8 +253,8 @@ class ImportWalk {
     }
   }
 
-  /** Whether a name takes part; says why not where that may surprise. */
-  #considers(item: FolderItem, names: readonly string[]): boolean {
+  /** Whether a name takes part; says why not where it is asked for and that may surprise. */
+  #considers(item: FolderItem, names: readonly string[], isAsked: boolean): boolean {
     const inside = [...names, item.name];
     const relative = inside.join("/");
     if (relative === ".dat") return false;
@@ -203,18 +263,22 @@ class ImportWalk {
     if (isFolder ? !this.#rules.entersFolder(relative) : this.#rules.ignores(relative)) {
       return false;
     }
+    this.hasLinks ||= item.isLink === true;
     const named = archivePath(inside);
     const reason = item.reason ?? (named.kind === "refused" ? named.reason : undefined);
     if (reason === undefined) return true;
-    this.#report.skip(relative, isFolder ? `${reason}, and so has everything below it` : reason);
+    if (isAsked) {
+      this.#report.skip(relative, isFolder ? `${reason}, and so has everything below it` : reason);
+    }
     return false;
   }
 
   /** What the archive has in a folder, without what is left out: that stays as it is. */
-  #archived({ names }: Visit): (ArchivedItem & { readonly stat?: Stat })[] {
+  #archived({ names, whole }: Visit): (ArchivedItem & { readonly stat?: Stat })[] {
     const archived: (ArchivedItem & { readonly stat?: Stat })[] = [];
     for (const { name, file, folder } of this.#writer.table.list(`/${names.join("/")}`)) {
       const relative = [...names, name].join("/");
+      if (!whole && !this.#scope.touches(relative)) continue;
       if (folder ? !this.#rules.entersFolder(relative) : this.#rules.ignores(relative)) continue;
       const stat = file === undefined ? undefined : this.#archive.entry(file)?.stat;
       const fileTime = file === undefined ? undefined : this.#times.get(file);
@@ -237,6 +301,7 @@ class ImportWalk {
       "large-folder",
       `"${folder}" has ${count} names: every change in it costs as many bytes of metadata; ` +
         "spread the files over more folders",
+      folder,
     );
   }
 

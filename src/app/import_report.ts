@@ -22,14 +22,17 @@ export class ImportReport {
   readonly #world: World;
   readonly #emit: Emit;
   readonly #signal: AbortSignal;
+  readonly #told: Set<string>;
   readonly #startedAt: number;
   #turnAt: number;
   #toldAt = 0;
 
-  constructor(options: { world: World; emit: Emit; signal: AbortSignal }) {
+  /** @param options.told What earlier imports warned of: it is not told again. */
+  constructor(options: { world: World; emit: Emit; signal: AbortSignal; told?: Set<string> }) {
     this.#world = options.world;
     this.#emit = options.emit;
     this.#signal = options.signal;
+    this.#told = options.told ?? new Set();
     this.#startedAt = this.#turnAt = this.now();
   }
 
@@ -54,10 +57,17 @@ export class ImportReport {
   /** A name was left out, for this reason. Read as: the name ... */
   skip(relative: string, reason: string): void {
     this.counts.skipped++;
-    this.warn("skipped", `Skipped "${relative}": ${reason}`);
+    const message = `Skipped "${relative}": ${reason}`;
+    this.warn("skipped", message, message);
   }
 
-  warn(code: string, message: string): void {
+  /** @param subject What it is about, if that is to be told only once. */
+  warn(code: string, message: string, subject?: string): void {
+    if (subject !== undefined) {
+      const key = `${code} ${subject}`;
+      if (this.#told.has(key)) return;
+      this.#told.add(key);
+    }
     this.#emit({ event: "warning", code, message });
   }
 

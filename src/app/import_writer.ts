@@ -10,6 +10,7 @@ import { FolderTable } from "../core/archive/folder_table.ts";
 import { archivePath } from "../core/archive/safe_path.ts";
 import { runLookup } from "../core/archive/steps.ts";
 import type { Hashed } from "../crypto/hash.ts";
+import type { Range } from "../base/ranges.ts";
 import { fileMatches, FileReader } from "../io/file_blocks.ts";
 import { type FolderItem, lookAt, realPath } from "../io/folder.ts";
 import { delay } from "../io/pause.ts";
@@ -51,6 +52,10 @@ export interface WriterOptions {
   readonly report: ImportReport;
   /** Look for a file's content among what the archive has; see `KnownContent`. */
   readonly reuseContent: boolean;
+  /** What is live, if somebody knows. */
+  readonly table?: FolderTable;
+  /** See `ImportOptions`. */
+  readonly onCommit?: (found: readonly Range[]) => void;
 }
 
 export class ImportWriter {
@@ -62,6 +67,7 @@ export class ImportWriter {
   readonly #report: ImportReport;
   readonly #batch: ImportBatch;
   readonly #known?: KnownContent;
+  readonly #onCommit?: (found: readonly Range[]) => void;
   readonly #reader = new FileReader();
   /** The file that is being read. */
   #current?: { readonly names: readonly string[]; readonly item: FolderItem };
@@ -71,14 +77,16 @@ export class ImportWriter {
   /** Why a commit failed: not a matter of the file that was just being read. */
   #failure: unknown;
 
-  constructor(archive: Archive, { rules, times, report, reuseContent }: WriterOptions) {
+  constructor(archive: Archive, options: WriterOptions) {
+    const { rules, times, report, table } = options;
     this.#archive = archive;
     this.#rules = rules;
+    this.#onCommit = options.onCommit;
     this.#times = times;
     this.#report = report;
     this.#batch = new ImportBatch(archive);
-    this.table = runLookup(FolderTable.load(archive.version), archive.entry);
-    if (reuseContent) {
+    this.table = table ?? runLookup(FolderTable.load(archive.version), archive.entry);
+    if (options.reuseContent) {
       this.#known = new KnownContent(archive, { table: this.table, isLeftOut: rules.ignores });
     }
     this.#batchAt = report.now();
@@ -179,7 +187,8 @@ export class ImportWriter {
   /** Sign what waits and bring it to disk, content before the metadata that points at it. */
   commit(): void {
     try {
-      this.#batch.commit();
+      const found = this.#batch.commit();
+      if (found !== undefined) this.#onCommit?.(found);
       this.#times.flush();
       this.#takeNote();
     } catch (error) {

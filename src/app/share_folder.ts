@@ -1,38 +1,50 @@
-/** Share a folder: make the archive if there is none, import what changed, and serve it. */
+/** Share a folder: make the archive if there is none, import what changed, serve it, and follow it. */
 import { IncompleteError, InterruptedError, NotFoundError, UsageError } from "../base/errors.ts";
 import type { StopSignal, World } from "../base/world.ts";
-import type { Report } from "../core/sync/inputs.ts";
 import type { Receiver } from "../csp/channel.ts";
 import { listenForPeers, type ListenOptions } from "../io/net.ts";
 import { inspectFolder } from "./archive_folder.ts";
+import { ONLY_ARCHIVE } from "./archive_feeds.ts";
 import { mapWorkingFiles } from "./checkout.ts";
-import { CONTENT, METADATA } from "./clone_archive.ts";
-import { type Emit, PROGRESS_MS } from "./events.ts";
+import type { Emit } from "./events.ts";
 import { importFolder } from "./import_folder.ts";
+import { LiveImport, tellImported } from "./live_import.ts";
 import { type Archive, createArchive, openArchive } from "./open_archive.ts";
 import { checkOwnership } from "./ownership.ts";
-import { tellPeerNews } from "./peer_news.ts";
-import { noteServed } from "./served_lengths.ts";
-import { RateMeter } from "./rates.ts";
-import { type Director, Synchronizer } from "./synchronizer.ts";
+import { PublishedArchive } from "./published_archive.ts";
+import { ShareJob } from "./share_job.ts";
+import { untilStopped } from "./stop_signals.ts";
+import { Synchronizer } from "./synchronizer.ts";
 
-export interface ShareOptions {
+export interface ShareArchiveOptions {
   readonly world: World;
-  readonly dir: string;
   /** Peers to connect to, besides those that come by themselves. */
   readonly peers: readonly string[];
-  readonly listen: ListenOptions;
   /** Stop serving after so many milliseconds. */
   readonly timeoutMs?: number;
-  /** Keep every version's content. */
-  readonly history?: boolean;
-  /** Import what changed in the folder first; on if not said otherwise. */
+  /** Import what changed in the folder first; on if not said otherwise. Without, nothing is followed. */
   readonly importFirst?: boolean;
+  /** Follow changes of the folder while it is served; on if not said otherwise. */
+  readonly watch?: boolean;
   /** As an import has it. */
   readonly ignoreHidden?: boolean;
   readonly reuseContent?: boolean;
-  readonly signals: Receiver<StopSignal>;
+  /** Absent: signals are left alone. */
+  readonly signals?: Receiver<StopSignal>;
   readonly emit: Emit;
+}
+
+/** How an archive came to be open. */
+interface Opened {
+  /** It was made just now: nobody can have anything of it. */
+  readonly isNew?: boolean;
+}
+
+export interface ShareOptions extends ShareArchiveOptions {
+  readonly dir: string;
+  readonly listen: ListenOptions;
+  /** Keep every version's content. */
+  readonly history?: boolean;
 }
 
 /**
@@ -41,7 +53,7 @@ export interface ShareOptions {
  * @throws {InterruptedError} If the signal came before the archive was ready to be served.
  */
 export async function shareFolder(options: ShareOptions): Promise<void> {
-  const { world, dir, peers, emit } = options;
+  const { world, dir } = options;
   const kind = inspectFolder(dir);
   if (kind === "missing") {
     throw new NotFoundError(`Cannot share "${dir}": there is no such folder`, {
@@ -61,135 +73,108 @@ export async function shareFolder(options: ShareOptions): Promise<void> {
       { hint: "convert it first: trove convert --to history" },
     );
   }
+  open.move();
+  await shareArchive(archive, listener, { ...options, isNew: kind !== "archive" });
+}
+
+/**
+ * The same for an archive that is open for writing, with connections from `listener`, which is
+ * closed at the end. One that is not our own is served as it is.
+ *
+ * @throws As `shareFolder`.
+ */
+export async function shareArchive(
+  archive: Archive,
+  listener: Deno.Listener,
+  options: ShareArchiveOptions & Opened,
+): Promise<void> {
+  const { world, emit, signals } = options;
+  using open = new DisposableStack();
+  open.defer(() => listener.close());
   if (archive.warning !== undefined) {
     emit({ event: "warning", code: "secret-key", message: archive.warning });
   }
-  const { link, discoveryKey, version } = archive;
+  const { link, discoveryKey, version, paths: { dir } } = archive;
   emit({ event: "archive", link, discoveryKey, dir, writable: archive.writable, version });
-  if (!archive.hasWorkingFiles) {
-    const message = "This archive has no working files to import; what it holds is served";
-    emit({ event: "warning", code: "read-only", message });
-  } else if (archive.writable) {
-    if (kind === "archive") await checkOwnership(archive, options);
-    if (options.importFirst !== false) await importChanges(archive, options);
-  } else {
-    const message = "This archive is not your own, so changes of the folder are not imported; " +
-      "what it holds is served";
-    emit({ event: "warning", code: "read-only", message });
-  }
-  const servesContent = mapContent(archive, emit);
-  if (archive.writable) noteServed(archive, world);
+  const mayImport = whetherItMayImport(archive, emit);
+  if (mayImport && !options.isNew) await checkOwnership(archive, options);
+  const imports = mayImport && options.importFirst !== false;
+  let published: PublishedArchive | undefined;
+  await using live = imports && options.watch !== false
+    ? new LiveImport(archive, { ...options, onCommit: (found) => published?.publish(found) })
+    : undefined;
+  if (imports) await importFirst(archive, live, options);
 
-  const { hostname: host, port } = listener.addr as Deno.NetAddr;
+  if (archive.writable) published = new PublishedArchive(archive, world);
+  const job = new ShareJob(archive, { ...options, feeds: ONLY_ARCHIVE, published, live });
   const sync = new Synchronizer({
-    world,
-    director: new ShareJob(archive, options),
+    ...{ world, listener, signals },
+    director: job,
     live: true,
     persistent: true,
-    listener,
-    signals: options.signals,
   });
-  sync.join(METADATA, archive.metadata, METADATA);
-  if (servesContent) sync.join(CONTENT, archive.content!, METADATA);
-  for (const address of peers) sync.input({ kind: "found", address, primary: METADATA });
+  published?.join(sync, ONLY_ARCHIVE);
+  if (!(published?.servesContent ?? joinCopy(archive, sync))) {
+    const message = "The list of files is not complete, so no files are served: clone it first";
+    emit({ event: "warning", code: "incomplete", message });
+  }
+  const primary = ONLY_ARCHIVE.metadata;
+  for (const address of options.peers) sync.input({ kind: "found", address, primary });
+  const { hostname: host, port } = listener.addr as Deno.NetAddr;
   emit({ event: "listening", host, port });
   open.move(); // the synchronizer closes it
+  await serve(sync, live);
+}
+
+/** Whether the folder's files may go into the archive; says why not. */
+function whetherItMayImport({ hasWorkingFiles, writable }: Archive, emit: Emit): boolean {
+  if (hasWorkingFiles && writable) return true;
+  const message = !hasWorkingFiles
+    ? "This archive has no working files to import; what it holds is served"
+    : "This archive is not your own, so changes of the folder are not imported; " +
+      "what it holds is served";
+  emit({ event: "warning", code: "read-only", message });
+  return false;
+}
+
+/** Import, and stop in good order when a signal comes meanwhile. */
+async function importFirst(
+  archive: Archive,
+  live: LiveImport | undefined,
+  options: ShareArchiveOptions,
+): Promise<void> {
+  const work = async (signal: AbortSignal) => {
+    if (live !== undefined) return await live.importAll(signal);
+    tellImported(options.emit, await importFolder(archive, { ...options, signal }), archive);
+  };
+  if (options.signals !== undefined) await untilStopped(options.signals, work);
+  else await work(new AbortController().signal);
+}
+
+/** Let what is here of an archive of somebody else's take part. Answers as `servesContent`. */
+function joinCopy(archive: Archive, sync: Synchronizer): boolean {
+  const { metadata, content } = ONLY_ARCHIVE;
+  sync.join(metadata, archive.metadata, metadata);
+  try {
+    mapWorkingFiles(archive);
+  } catch (error) {
+    if (error instanceof IncompleteError) return false;
+    throw error;
+  }
+  if (archive.content !== undefined) sync.join(content, archive.content, metadata);
+  return true;
+}
+
+/** Serve until it is over, and follow the folder meanwhile. */
+async function serve(sync: Synchronizer, live: LiveImport | undefined): Promise<void> {
+  const ended = new AbortController();
+  const following = live?.run(ended.signal).catch((error) => sync.stop(error));
   try {
     await sync.run();
   } catch (error) {
     if (!(error instanceof InterruptedError)) throw error;
-  }
-}
-
-/** Whether there is content to serve: without all metadata nobody knows whose bytes it is. */
-function mapContent(archive: Archive, emit: Emit): boolean {
-  try {
-    mapWorkingFiles(archive);
-    return archive.content !== undefined;
-  } catch (error) {
-    if (!(error instanceof IncompleteError)) throw error;
-    const message = "The list of files is not complete, so no files are served: clone it first";
-    emit({ event: "warning", code: "incomplete", message });
-    return false;
-  }
-}
-
-/** Import, and stop in good order when a signal comes meanwhile. */
-async function importChanges(archive: Archive, options: ShareOptions): Promise<void> {
-  const { world, emit, signals, ignoreHidden, reuseContent } = options;
-  const interrupted = new AbortController();
-  const stopWaiting = signals.whenReady(() => {
-    const next = signals.tryReceive();
-    const signal = next === undefined || next.done ? "SIGINT" : next.value;
-    interrupted.abort(new InterruptedError("Stopped before the import was complete", signal));
-  });
-  try {
-    const summary = await importFolder(archive, {
-      ...{ world, emit, ignoreHidden, reuseContent },
-      signal: interrupted.signal,
-    });
-    emit({
-      event: "imported",
-      ...summary,
-      seconds: Math.round(summary.seconds * 1000) / 1000,
-      version: archive.version,
-    });
   } finally {
-    stopWaiting();
-  }
-}
-
-class ShareJob implements Director {
-  readonly #archive: Archive;
-  readonly #options: ShareOptions;
-  readonly #startedAt: number;
-  readonly #up = new RateMeter();
-  #progressAt = 0;
-
-  constructor(archive: Archive, options: ShareOptions) {
-    this.#archive = archive;
-    this.#options = options;
-    this.#startedAt = options.world.clock.monotonic();
-  }
-
-  onReport(report: Report, sync: Synchronizer): void {
-    const { emit } = this.#options;
-    tellPeerNews(report, emit);
-    if (report.kind === "uploaded") {
-      this.#up.add(report.bytes, this.#now());
-      this.#tellProgress(sync);
-    } else if (report.kind === "peer-finished") {
-      emit({ event: "uploaded", peer: report.address, version: this.#archive.version });
-    } else if (report.kind === "forked") {
-      sync.stop(report.error);
-    }
-  }
-
-  onTick(sync: Synchronizer): void {
-    const { timeoutMs } = this.#options;
-    if (timeoutMs !== undefined && this.#now() - this.#startedAt >= timeoutMs) sync.stop();
-  }
-
-  #tellProgress(sync: Synchronizer): void {
-    const now = this.#now();
-    if (now - this.#progressAt < PROGRESS_MS) return;
-    this.#progressAt = now;
-    const { metadata, content } = this.#archive;
-    const blocks = metadata.length + (content?.length ?? 0);
-    const bytes = metadata.byteLength + (content?.byteLength ?? 0);
-    this.#options.emit({
-      event: "progress",
-      blocks,
-      blocksTotal: blocks,
-      bytes,
-      bytesTotal: bytes,
-      peers: sync.openPeers,
-      downRate: 0,
-      upRate: this.#up.rate(now),
-    });
-  }
-
-  #now(): number {
-    return this.#options.world.clock.monotonic();
+    ended.abort();
+    await following;
   }
 }

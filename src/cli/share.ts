@@ -32,7 +32,7 @@ export function addShare({ program, world, perform }: CommandLine): void {
     examples: ["share photos --port 3282", "share data --history  # keep every version"],
   });
   addPeerOptions(command, world, "stop sharing")
-    .option("--no-import", "serve what the archive holds, without a look at the folder first")
+    .option("--no-import", "serve what the archive holds, without a look at the folder")
     .option("--no-watch", "do not follow changes of the folder")
     .option("--ignore-hidden", "leave out names that start with a dot (the default)")
     .option("--no-ignore-hidden", "take names that start with a dot")
@@ -62,9 +62,12 @@ class WarningLimit {
     if (event.event === "warning" && NAME_WARNINGS.has(event.code)) {
       return ++this.#count <= MAX_NAME_WARNINGS;
     }
-    if (event.event === "imported" && this.#count > MAX_NAME_WARNINGS) {
+    if (event.event === "imported") {
       const more = this.#count - MAX_NAME_WARNINGS;
-      this.#output.say(`... and ${count(more, "more warning")} of this kind: --json has all`);
+      this.#count = 0;
+      if (more > 0) {
+        this.#output.say(`... and ${count(more, "more warning")} of this kind: --json has all`);
+      }
     }
     return true;
   }
@@ -78,6 +81,7 @@ async function share(
   const { world, output } = context;
   using stop = stopSignals(world);
   const warnings = new WarningLimit(output);
+  let isOwn = true;
   await shareFolder({
     world,
     dir: resolve(world.cwd(), dir ?? "."),
@@ -90,16 +94,22 @@ async function share(
     timeoutMs: options.timeout,
     history: options.history,
     importFirst: options.import,
+    watch: options.watch,
     ignoreHidden: options.ignoreHidden,
     reuseContent: options.reuseContent,
     signals: stop.signals,
     emit: (event) => {
       if (warnings.take(event)) output.emit(event);
+      if (event.event === "warning" && event.code === "read-only") isOwn = false;
       if (event.event !== "listening") return;
-      if (options.watch !== false) {
-        output.say("Changes of the folder are not followed yet: run this again to share them");
-      }
+      if (isOwn) output.say(whatIsFollowed(options));
       output.say("Press Ctrl-C to stop sharing");
     },
   });
+}
+
+function whatIsFollowed({ watch, import: imports }: ShareCommandOptions): string {
+  return watch === false || imports === false
+    ? "Changes of the folder are not followed: run this again to share them"
+    : "Changes of the folder are followed";
 }

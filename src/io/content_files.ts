@@ -32,6 +32,13 @@ export interface ContentFile {
   readonly before?: FileMark | null;
 }
 
+/** What became of the files that blocks belong to. */
+export interface FileChanges {
+  /** Places that have these blocks no more; others with the same blocks stay. */
+  readonly gone: readonly Pick<ContentFile, "target" | "offset">[];
+  readonly come: readonly ContentFile[];
+}
+
 /** Which blocks are here already. */
 export interface HeldBlocks {
   hasFinal(block: number): boolean;
@@ -96,6 +103,37 @@ export class ContentFiles implements BlockStore {
     }
     // Complete in the staging folder: the process ended before the file got its name.
     this.#finished = this.#slots.filter((slot) => slot.missing === 0 && slot.place === "staged");
+  }
+
+  /**
+   * Say what a few changes did to the files of `setFiles`: some are gone or were replaced, others
+   * came. What was open of them is closed, for another file may have the name.
+   */
+  changeFiles(changes: FileChanges, held: HeldBlocks): void {
+    this.flush();
+    this.#recent = undefined;
+    const gone = new Map<number, Set<string>>();
+    for (const { target, offset } of changes.gone) {
+      this.#handles.close(target);
+      const targets = gone.get(offset);
+      if (targets === undefined) gone.set(offset, new Set([target]));
+      else targets.add(target);
+    }
+    if (gone.size > 0) {
+      this.#slots = this.#slots.flatMap((slot) => {
+        const targets = gone.get(slot.file.offset);
+        if (targets === undefined) return slot;
+        const left = [slot.file, ...slot.copies].filter(({ target }) => !targets.has(target));
+        return left.length === 0 ? [] : { ...slot, file: left[0], copies: left.slice(1) };
+      });
+    }
+    for (const file of changes.come) {
+      this.#handles.close(file.target);
+      const at = this.#after(file.offset);
+      const before = this.#slots[at - 1];
+      if (before?.file.offset === file.offset) before.copies.push(file);
+      else this.#slots.splice(at, 0, slotOf(file, held));
+    }
   }
 
   /** Where the blocks of a file that is not complete grow. */
@@ -246,6 +284,13 @@ export class ContentFiles implements BlockStore {
   #find(block: number): Slot | undefined {
     const recent = this.#recent;
     if (recent !== undefined && covers(recent, block)) return recent;
+    const slot = this.#slots[this.#after(block) - 1];
+    if (slot === undefined || !covers(slot, block)) return undefined;
+    return this.#recent = slot;
+  }
+
+  /** How many slots begin at `block` or before it. */
+  #after(block: number): number {
     let low = 0;
     let high = this.#slots.length;
     while (low < high) {
@@ -253,9 +298,7 @@ export class ContentFiles implements BlockStore {
       if (this.#slots[middle].file.offset <= block) low = middle + 1;
       else high = middle;
     }
-    const slot = this.#slots[low - 1];
-    if (slot === undefined || !covers(slot, block)) return undefined;
-    return this.#recent = slot;
+    return low;
   }
 }
 

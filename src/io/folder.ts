@@ -94,6 +94,8 @@ export interface FolderItem {
   readonly mode: number;
   /** Number of the file on its disk; 0 where there is none. */
   readonly ino: number;
+  /** Whether it is a link that leads to a file or a folder inside. */
+  readonly isLink?: true;
 }
 
 /** Type bits of a regular file, for systems that have no modes. */
@@ -141,6 +143,7 @@ function other(name: string, reason: string, linkedFolder?: string): FolderItem 
  */
 export function examine(path: string, name: string, realRoot: string): FolderItem | undefined {
   let info = lookAt(path);
+  const isLink = info?.isSymlink === true;
   // What cannot be found by the name it was listed under has another one.
   if (info === undefined) return name.includes("\ufffd") ? other(name, NOT_UTF8) : undefined;
   if (info.isSymlink) {
@@ -159,7 +162,9 @@ export function examine(path: string, name: string, realRoot: string): FolderIte
     if (real === dat || real.startsWith(dat + sep)) {
       return other(name, "is a symbolic link that leads into .dat");
     }
-    if (info.isDirectory) return other(name, "is a symbolic link to a folder", real);
+    if (info.isDirectory) {
+      return { ...other(name, "is a symbolic link to a folder", real), isLink: true };
+    }
   }
   if (!info.isFile && !info.isDirectory) return other(name, "is neither a file nor a folder");
   return {
@@ -169,5 +174,6 @@ export function examine(path: string, name: string, realRoot: string): FolderIte
     mtime: info.mtime?.getTime() ?? 0,
     mode: info.mode ?? (REGULAR_FILE | 0o644),
     ino: info.ino ?? 0,
+    ...(isLink && { isLink }),
   };
 }

@@ -253,18 +253,18 @@ Deno.test("people see a link on stdout and little else", async () => {
   assert.equal(await running, 0);
   assert.match(world.stdout.text, /^dat:\/\/[0-9a-f]{64}\n$/);
   assert.match(world.stderr.text, /Imported: 4 files added or changed/);
-  assert.match(world.stderr.text, /not followed yet/);
+  assert.match(world.stderr.text, /Changes of the folder are followed\n/);
   assert.match(world.stderr.text, /Skipped "gone\\u001b\[2J"/);
   const ours = world.stderr.text.replaceAll("\r\u001b[K", "").replaceAll("\n", "");
   assert.doesNotMatch(ours, /\p{Cc}/u);
 });
 
-Deno.test("--no-watch says nothing about watching, and --quiet nothing but the link", async () => {
+Deno.test("--no-watch says that nothing is followed, and --quiet nothing but the link", async () => {
   using temp = tempFolder();
   const dir = someFolder(temp);
   const world = new TestWorld(temp, { running: true });
   const args = ["share", dir, "--port", "0", "--host", "127.0.0.1", "--timeout", "1ms"];
-  assert.doesNotMatch((await runIn(world, ...args, "--no-watch")).stderr, /follow/);
+  assert.match((await runIn(world, ...args, "--no-watch")).stderr, /are not followed: run this/);
   const { stdout, stderr } = await runIn(world, ...args, "--quiet");
   assert.match(stdout, /^dat:\/\/[0-9a-f]{64}\n$/);
   assert.equal(stderr, "");

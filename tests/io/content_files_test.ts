@@ -357,3 +357,37 @@ Deno.test("dress() takes permission bits and no others, and times that there are
   assert.equal(Deno.statSync(path).mtime!.getTime(), MTIME, "beyond what a date can be");
   assert.throws(() => dress(temp.join("nowhere"), { mode: 0o644, mtime: 0 }), StorageError);
 });
+
+Deno.test("files that go, come and change names are read from where they are by then", () => {
+  using temp = tempFolder();
+  using store = new Store(temp);
+  const [a, b, c, d] = layOut(temp, { a: BLOCK + 5, b: 7, c: 100, a2: 9 });
+  const write = (target: string, file: ContentFile) =>
+    Deno.writeFileSync(target, wholeOf(file), { create: true });
+  const reads = (file: ContentFile) => spansOf(file).map((span) => store.read(span));
+  const blocksOf = (file: ContentFile) => spansOf(file).map(bytesOf);
+  for (const file of [a, b]) write(file.target, file);
+  store.setFiles([b, a], ALL_FINAL);
+  assert.deepEqual([...reads(a), ...reads(b)], [...blocksOf(a), ...blocksOf(b)]);
+
+  // A file is replaced by another one of its name: what is open is the old one.
+  const next: ContentFile = { ...d, target: a.target };
+  Deno.writeFileSync(temp.join("dir", "new"), wholeOf(next));
+  Deno.renameSync(temp.join("dir", "new"), a.target);
+  write(c.target, c);
+  store.changeFiles({ gone: [a], come: [next, c] }, ALL_FINAL);
+  assert.deepEqual(reads(a), [undefined, undefined]);
+  assert.deepEqual([...reads(b), ...reads(c)], [...blocksOf(b), ...blocksOf(c)]);
+  assert.deepEqual(reads(next), blocksOf(next));
+
+  // The same blocks under another name, and under a second one that goes again.
+  const [moved, twin] = ["moved", "twin"].map((name) => ({ ...b, target: temp.join("dir", name) }));
+  Deno.renameSync(b.target, moved.target);
+  store.changeFiles({ gone: [b], come: [moved, twin] }, ALL_FINAL);
+  assert.deepEqual(reads(moved), blocksOf(b));
+  Deno.renameSync(moved.target, twin.target);
+  store.changeFiles({ gone: [moved], come: [] }, ALL_FINAL);
+  assert.deepEqual(reads(twin), blocksOf(b));
+  store.changeFiles({ gone: [twin, c], come: [] }, ALL_FINAL);
+  assert.deepEqual([...reads(b), ...reads(c)], [undefined, undefined]);
+});

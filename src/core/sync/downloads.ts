@@ -16,6 +16,7 @@ import {
   RESCUE_MS,
   WANT_BLOCKS,
 } from "./limits.ts";
+import { heldRuns } from "./held_runs.ts";
 import type { FeedLink, PeerState } from "./peer_state.ts";
 import type { SyncState } from "./state.ts";
 
@@ -173,7 +174,8 @@ export function onData(state: SyncState, peer: PeerState, link: FeedLink, data: 
   const feed = state.feeds.get(link.feed)!;
   if (!link.settle(data.index, state.now)) {
     if (feed.reader.hasBlock(data.index)) return; // late, and harmless
-    if (link.remoteWants && data.value !== undefined) {
+    if (data.value === undefined) return; // after an Unhave, for programs that wait for an answer
+    if (link.remoteWants) {
       state.send(peer, link, { type: "unhave", start: data.index, length: 1 });
     }
     return state.strike(peer, `block ${data.index} came without being asked for`);
@@ -245,12 +247,14 @@ function announce(
   }
 }
 
-/** The owner added blocks at the end. */
+/** The owner added blocks at the end, of which some may be gone again, or not to be had yet. */
 export function onAppended(state: SyncState, feed: FeedState, start: number): void {
-  const length = feed.reader.length - start;
-  if (length <= 0) return;
+  const runs = [...heldRuns(feed.reader, start, feed.reader.length)];
   for (const { peer, link } of state.linksOf(feed)) {
-    if (link.remoteWants) tellRun(state, peer, link, { start, length });
+    if (!link.remoteWants) continue;
+    for (const run of runs) {
+      tellRun(state, peer, link, { start: start + run.start, length: run.end - run.start });
+    }
   }
 }
 

@@ -2,7 +2,7 @@
 import { blockAtByte } from "../feed/byte_offsets.ts";
 import { MAX_BLOCKS } from "../feed/flat_tree.ts";
 import { prove } from "../feed/prove.ts";
-import type { BlockRequest, FeedReader, Proof } from "../feed/reader.ts";
+import type { BlockRequest, Proof } from "../feed/reader.ts";
 import { MAX_FRAME_BYTES } from "../wire/frame.ts";
 import { encodeHaveRuns } from "../wire/have_bitfield.ts";
 import type { Cancel, Request, Want } from "../wire/messages.ts";
@@ -14,6 +14,7 @@ import {
   WANT_ALIGNMENT,
   WANT_REPEAT_MS,
 } from "./limits.ts";
+import { heldRuns } from "./held_runs.ts";
 import type { FeedLink, PeerState } from "./peer_state.ts";
 import type { SyncState } from "./state.ts";
 
@@ -54,22 +55,6 @@ function isDue({ wantAnswers }: FeedLink, start: number, now: number): boolean {
   if (wantAnswers.size >= MAX_WANT_MEMORY) return false;
   wantAnswers.set(start, now);
   return true;
-}
-
-/** Runs of held blocks within [start, end), counted from `start`. */
-function* heldRuns(
-  reader: FeedReader,
-  start: number,
-  end: number,
-): IterableIterator<{ start: number; end: number }> {
-  const limit = Math.min(end, reader.length);
-  let from = reader.nextHeld(start, limit);
-  while (from !== -1) {
-    const missing = reader.nextMissing(from, limit);
-    const to = missing === -1 ? limit : missing;
-    yield { start: from - start, end: to - start };
-    from = reader.nextHeld(to, limit);
-  }
 }
 
 export function onRequest(state: SyncState, peer: PeerState, link: FeedLink, ask: Request): void {
@@ -114,7 +99,7 @@ export function serve(state: SyncState, peer: PeerState): void {
     } else if (request.hashOnly) {
       answer(state, peer, link, feed, request, undefined);
     } else if (!feed.reader.hasBlock(request.block)) {
-      refuse(state, peer, link, request.block);
+      tellGone(state, peer, link, feed, request);
     } else {
       peer.loading = true;
       state.effects.push({ kind: "load", peer: peer.id, feed: feed.id, request });
@@ -134,7 +119,7 @@ export function onLoaded(
   if (value === undefined) {
     state.report({ kind: "damaged", feed: feed.id, block: request.block });
     feed.recheck();
-    refuse(state, peer, link, request.block);
+    tellGone(state, peer, link, feed, request);
   } else {
     answer(state, peer, link, feed, request, value);
   }
@@ -161,6 +146,24 @@ function answer(
   peer.useful = true;
   const { id, address } = peer;
   state.report({ kind: "uploaded", peer: id, address, feed: feed.id, bytes: value.length });
+}
+
+/**
+ * Refuse a block that was announced and is gone. Source: hypercore does not take an Unhave for an
+ * answer and ends the connection some seconds later, but it does take a Data without the block.
+ */
+function tellGone(
+  state: SyncState,
+  peer: PeerState,
+  link: FeedLink,
+  feed: FeedState,
+  request: BlockRequest,
+): void {
+  refuse(state, peer, link, request.block);
+  const proof = prove(feed.reader, { ...request, hashOnly: true });
+  if (proof === undefined) return;
+  const { nodes, signature } = proof;
+  state.send(peer, link, { type: "data", index: request.block, nodes, signature });
 }
 
 function fitsFrame(value: Uint8Array | undefined, { nodes }: Proof): boolean {

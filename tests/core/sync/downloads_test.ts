@@ -213,6 +213,8 @@ Deno.test("blocks that nobody asked for are not stored, and too many end the lin
   driver.say(A, { type: "want", start: 0, length: WANT_BLOCKS });
   driver.news();
   driver.answer(A, 20, { value: undefined });
+  assert.equal(driver.ended.has(A), false, "hashes alone are what a refusal may end with");
+  driver.answer(A, 20);
   assert.ok(driver.ended.get(A) instanceof RemoteProtocolError);
 });
 

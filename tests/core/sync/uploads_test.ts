@@ -166,6 +166,27 @@ Deno.test("a request for a block that is gone gets an Unhave, and the peer stays
   for (let i = 0; i < 100; i++) driver.ask(PEER, 2);
   assert.equal(driver.newsOf(PEER, "unhave").length, 100);
   assert.deepEqual(driver.ended, new Map());
+  // hypercore waits for a Data, whatever is in it.
+  const answers = driver.newsOf(PEER, "data");
+  assert.equal(answers.length, 100);
+  for (const answer of answers) {
+    assert.equal(answer.value, undefined);
+    assert.equal(verifyData(emptyCopy(feed), answer).block, 2);
+  }
+});
+
+Deno.test("of blocks that were appended those that are here are told", () => {
+  const feed = ownFeed(2);
+  const driver = serving(feed);
+  want(driver, 0, WANT_BLOCKS);
+  driver.news();
+  feed.append(...Array.from({ length: 6 }, (_, n) => Uint8Array.of(n)));
+  for (const gone of [2, 5]) feed.clear(gone);
+  driver.give({ kind: "appended", feed: 0, start: 2 });
+  assert.deepEqual(driver.newsOf(PEER, "have").map(({ start, length }) => [start, length]), [
+    [3, 2],
+    [6, 2],
+  ]);
 });
 
 Deno.test("a block that cannot be read gets an Unhave, and is told as damaged", () => {
