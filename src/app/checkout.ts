@@ -292,7 +292,11 @@ function makeEmptyFile(dir: string, file: PlannedFile): void {
 export function mapWorkingFiles(archive: Archive, held?: HeldBlocks): void {
   const { contentFiles, content } = archive;
   if (contentFiles === undefined || content === undefined) return;
-  const files: ContentFile[] = [];
+  contentFiles.setFiles([...contentFilesOf(archive)], held ?? content);
+}
+
+/** The files whose bytes are the content of the newest version that is here, one by one. */
+export function* contentFilesOf(archive: Archive): Generator<ContentFile> {
   for (const { path, stat } of runItems(walkFiles(archive.version), archive.entry)) {
     const safe = safePath(path);
     if (safe.kind === "refused" || stat.blocks === 0 || kindOfMode(stat.mode) !== "file") continue;
@@ -300,9 +304,8 @@ export function mapWorkingFiles(archive: Archive, held?: HeldBlocks): void {
     // very many files. The components are safe, so there is nothing to resolve.
     const target = `${archive.paths.dir}${sep}${safe.components.join(sep)}`;
     const { offset, blocks, byteOffset, size, mode, mtime } = stat;
-    files.push({ target, offset, blocks, byteOffset, size, mode, mtime });
+    yield { target, offset, blocks, byteOffset, size, mode, mtime };
   }
-  contentFiles.setFiles(files, held ?? content);
 }
 
 /** What the command ends with when entries had to be left out. */
