@@ -15,7 +15,9 @@ import { glanceAt, HostedArchive, openHosted, type Wanted } from "./hosted_archi
 import {
   FORK_RETRY_MS,
   IDLE_MS,
+  LOOK_MS,
   LOOKS_PER_TURN,
+  MAX_DIALLED,
   MAX_FETCHING,
   MAX_FOLLOWING,
   MAX_OPEN,
@@ -127,7 +129,7 @@ export class ArchiveHost {
       this.lookAtAdded().catch((error) => this.#options.sync.stop(error));
     }
     for (const hosted of [...this.#open]) this.#review(hosted, now);
-    this.#limitFollowing(now);
+    this.#limitFollowing();
     this.#fetchNext(now);
     this.tellProgress();
   }
@@ -151,6 +153,11 @@ export class ArchiveHost {
     this.#ended = true;
     await this.#looking?.catch(() => {}); // whoever started it was told
     for (const hosted of [...this.#open]) this.#close(hosted);
+    await this.settle();
+  }
+
+  /** Wait until what is being closed has let go of its files. */
+  async settle(): Promise<void> {
     while (this.#closing.size > 0) await Promise.all(this.#closing);
   }
 
@@ -210,7 +217,13 @@ export class ArchiveHost {
     if (hosted.open !== undefined) return true;
     const now = this.#now();
     if (this.#ended || hosted.closing !== undefined || now < hosted.retryAt) return false;
-    if (!this.#makeRoom()) return false;
+    if (!this.#makeRoom()) {
+      if (hosted.complaints.take("busy")) {
+        const message = `Not served for now: the ${MAX_OPEN} archives that are open all have peers`;
+        this.#options.news.warn(hosted.link, "busy", message);
+      }
+      return false;
+    }
     try {
       this.#begin(hosted);
     } catch (error) {
@@ -345,12 +358,7 @@ export class ArchiveHost {
   #review(hosted: Hosted, now: number): void {
     const open = hosted.open!;
     const isFetching = open.follower !== undefined && !open.follower.isComplete;
-    const age = now - open.openedAt;
-    if (open.follower === undefined && age >= REOPEN_MS) {
-      // One that should be followed is tried again, for the other process may have ended.
-      const isTurn = !open.archive.owned && (open.peers === 0 || age >= REVISIT_MS);
-      if (isTurn || open.isOutdated) return this.#close(hosted);
-    }
+    if (open.follower === undefined && this.#isOver(open, now)) return this.#close(hosted);
     if (open.peers === 0 && now - open.quietSince >= IDLE_MS) {
       if (!isFetching || this.#options.peers.length === 0) return this.#close(hosted);
     }
@@ -358,13 +366,28 @@ export class ArchiveHost {
     if (this.#isAnyDue(now)) this.#close(hosted);
   }
 
+  /** Whether an archive that is only read is to be opened anew. */
+  #isOver(open: HostedArchive, now: number): boolean {
+    const age = now - open.openedAt;
+    if (age < REOPEN_MS) return false;
+    // One that should be followed is tried again, for the other process may have ended.
+    if (!open.archive.owned && (open.peers === 0 || age >= REVISIT_MS)) return true;
+    return open.peers > 0 && now - open.lookedAt >= LOOK_MS && open.isOutdated;
+  }
+
   /** Of the complete ones that are linked to those they come from, let the longest such go. */
-  #limitFollowing(now: number): void {
+  #limitFollowing(): void {
     const resting = [...this.#open].filter(({ open }) =>
       open!.follower?.isComplete === true && open!.guests.size === 0
     );
-    const excess = this.#isAnyDue(now) ? resting.length - MAX_FOLLOWING : 0;
+    const excess = resting.length - this.#placesFor(MAX_FOLLOWING);
     for (const hosted of resting.slice(0, Math.max(0, excess))) this.#close(hosted);
+  }
+
+  /** How many archives may be linked to all of our peers, of at most so many. */
+  #placesFor(most: number): number {
+    const places = Math.floor(MAX_DIALLED / 2 / Math.max(1, this.#options.peers.length));
+    return Math.min(most, Math.max(1, places));
   }
 
   #isAnyDue(now: number): boolean {
@@ -376,7 +399,7 @@ export class ArchiveHost {
   /** Open those whose turn it is, as many as may be fetched at once. */
   #fetchNext(now: number): void {
     if (this.#options.peers.length === 0) return; // whoever has it comes by itself
-    let room = MAX_FETCHING;
+    let room = this.#placesFor(MAX_FETCHING);
     for (const { open } of this.#open) {
       if (open!.follower?.isComplete === false && open!.guests.size === 0) room--;
     }

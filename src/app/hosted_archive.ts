@@ -116,6 +116,8 @@ export class HostedArchive implements Director {
   readonly guests = new Set<number>();
   /** Since when there is no peer. */
   quietSince: number;
+  /** When it was asked whether it is out of date. */
+  lookedAt: number;
   readonly #options: HostedOptions;
   readonly #mark: string;
   readonly #ended = new AbortController();
@@ -127,7 +129,7 @@ export class HostedArchive implements Director {
     this.feeds = options.feeds;
     this.#options = options;
     this.#mark = markOf(archive.paths);
-    this.openedAt = this.quietSince = options.world.clock.monotonic();
+    this.openedAt = this.quietSince = this.lookedAt = options.world.clock.monotonic();
     if (options.follow) {
       this.follower = new Follower(archive, {
         ...options,
@@ -150,6 +152,7 @@ export class HostedArchive implements Director {
 
   /** Whether another process changed the archive since it was opened for reading. */
   get isOutdated(): boolean {
+    this.lookedAt = this.#options.world.clock.monotonic();
     return markOf(this.archive.paths) !== this.#mark;
   }
 

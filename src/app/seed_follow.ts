@@ -34,6 +34,8 @@ export class Follower implements Director {
   readonly #options: FollowOptions;
   readonly #signals = new Channel<StopSignal>(1);
   readonly #tasks = new Set<Promise<void>>();
+  /** It was said that it may begin. */
+  #mayBegin = false;
   /** Peers were compared with, or there was nothing to compare. */
   #isBegun = false;
   #job?: CloneJob;
@@ -75,6 +77,7 @@ export class Follower implements Director {
 
   /** See that peers have the same history, then fetch. */
   begin(sync: Synchronizer): void {
+    this.#mayBegin = true;
     this.#run(async () => {
       const { world, peers, emit } = this.#options;
       await refuseForks(this.#archive, { world, peers, signals: this.#signals, emit });
@@ -106,7 +109,7 @@ export class Follower implements Director {
   onTick(sync: Synchronizer): void {
     if (this.#finishing || this.#ended) return;
     if (this.#job !== undefined) return this.#job.onTick(sync);
-    if (this.#tasks.size > 0 || this.#now() < this.#retryAt) return;
+    if (!this.#mayBegin || this.#tasks.size > 0 || this.#now() < this.#retryAt) return;
     if (!this.#isBegun) this.begin(sync);
     else if (this.#knowsAll && !this.#isComplete) this.#go(sync);
   }

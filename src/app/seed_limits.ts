@@ -1,11 +1,11 @@
 /** Every number that bounds or paces the serving of many archives, with its reason. */
 
 /**
- * Archives open at once. Each has up to 9 files open for its feeds; with the 256 of all working
- * files and the 256 of peers that stays below 1,300, of the 4,096 and more that systems let a
- * process have.
+ * Archives open at once: as many as can have peers, for the core takes 128 links from others. Each
+ * has up to 9 files open for its feeds; with the 256 of all working files and the 256 sockets that
+ * stays below the 4,096 that systems let a process have at least.
  */
-export const MAX_OPEN = 80;
+export const MAX_OPEN = 200;
 
 /**
  * Archives that are being fetched or looked for at once, so that the newest of a thousand links does
@@ -15,9 +15,12 @@ export const MAX_FETCHING = 16;
 
 /**
  * Complete archives that stay linked to the peers they are fetched from, and so follow at once what
- * is added. The others are visited in turns. Half of the open ones are left for those that ask.
+ * is added. The others are visited in turns.
  */
 export const MAX_FOLLOWING = 40;
+
+/** Links that we dial at once, half of them to fetch, half to follow: others need room as well. */
+export const MAX_DIALLED = 96;
 
 /** A complete archive that is not open is visited again after so long, in milliseconds. */
 export const REVISIT_MS = 10 * 60_000;
@@ -51,6 +54,9 @@ export const LOOKUP_MS = 30_000;
  * again each time.
  */
 export const REOPEN_MS = 30_000;
+
+/** Whether another process changed it is looked at so often, where it has peers. */
+export const LOOK_MS = 5000;
 
 /** Bytes of a list file. A million lines are not a list that one process can serve. */
 export const MAX_LIST_BYTES = 16 * 1024 * 1024;

@@ -175,7 +175,7 @@ export class SeedLists {
   #read(list: List): boolean {
     list.mark = markOf(list.path);
     const before = list.lines;
-    list.lines = readList(list.path);
+    list.lines = readList(list.path, (dir) => this.#known.has(dir) && !this.#doubted.has(dir));
     this.#told.delete(list.path);
     return before.length !== list.lines.length ||
       before.some(({ text, at }, n) => text !== list.lines[n].text || at !== list.lines[n].at);
@@ -192,11 +192,15 @@ function markOf(path: string): string {
   }
 }
 
-/** The lines of a list file, or the folders in a folder that hold an archive. */
-function readList(path: string): List["lines"] {
+/**
+ * The lines of a list file, or the folders in a folder that hold an archive.
+ *
+ * @param isKnown Whether a folder need not be looked into.
+ */
+function readList(path: string, isKnown: (dir: string) => boolean): readonly Named[] {
   try {
     const { isDirectory, size } = Deno.statSync(path);
-    if (isDirectory) return readFolderOfArchives(path);
+    if (isDirectory) return readFolderOfArchives(path, isKnown);
     if (size > MAX_LIST_BYTES) {
       throw new UsageError(`Cannot use the list "${path}": it has ${size} bytes`, {
         hint: `a list may have ${MAX_LIST_BYTES} bytes`,
@@ -213,11 +217,12 @@ function readList(path: string): List["lines"] {
   }
 }
 
-function readFolderOfArchives(path: string): List["lines"] {
+function readFolderOfArchives(path: string, isKnown: (dir: string) => boolean): Named[] {
   return [...Deno.readDirSync(path)]
-    .filter(({ name, isFile }) => !isFile && archiveIn(join(path, name)) !== undefined)
+    .filter(({ isFile }) => !isFile)
     // With their folder before them: a name that is a key would be taken for a link.
     .map(({ name }) => ({ text: join(path, name), base: path }))
+    .filter(({ text }) => isKnown(text) || archiveIn(text) !== undefined)
     .sort((a, b) => a.text < b.text ? -1 : 1);
 }
 

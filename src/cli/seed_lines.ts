@@ -54,6 +54,7 @@ export class SeedLines {
       }
       case "progress": {
         const { bytes, bytesTotal, downRate, upRate, peers } = event;
+        if (event.blocks === event.blocksTotal) return output.emit(event);
         const share = bytesTotal === 0 ? 1 : Math.min(1, bytes / bytesTotal);
         const rates = `${formatRate(downRate)} down, ${formatRate(upRate)} up`;
         return output.progress(share, `${rates}, ${count(peers, "peer")}`);
