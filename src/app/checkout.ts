@@ -292,12 +292,15 @@ function makeEmptyFile(dir: string, file: PlannedFile): void {
 export function mapWorkingFiles(archive: Archive, held?: HeldBlocks): void {
   const { contentFiles, content } = archive;
   if (contentFiles === undefined || content === undefined) return;
-  const files: ContentFile[] = [];
+  contentFiles.setFiles([...contentFilesOf(archive)], held ?? content);
+}
+
+/** The files whose bytes are the content of the newest version that is here, one by one. */
+export function* contentFilesOf(archive: Archive): Generator<ContentFile> {
   for (const { path, stat } of runItems(walkFiles(archive.version), archive.entry)) {
     const file = contentFileOf(archive, path, stat);
-    if (file !== undefined) files.push(file);
+    if (file !== undefined) yield file;
   }
-  contentFiles.setFiles(files, held ?? content);
 }
 
 /** Where the blocks of an entry lie; undefined if it has none, or no safe path. */

@@ -16,7 +16,7 @@ import type { Archive } from "./open_archive.ts";
 import { tellPeerNews } from "./peer_news.ts";
 import { RateMeter } from "./rates.ts";
 import { untilStopped } from "./stop_signals.ts";
-import type { Director, Synchronizer } from "./synchronizer.ts";
+import type { ArchiveFeeds, Director, Synchronizer } from "./synchronizer.ts";
 
 /** The feeds of the one archive that a command works on. */
 export const METADATA = 0;
@@ -43,9 +43,24 @@ export interface DownloadOptions extends DownloadChoices {
   readonly emit: Emit;
 }
 
+/** Where a job works, if not on the one archive of a command. */
+export interface JobPlace {
+  readonly feeds: ArchiveFeeds;
+  /** Called when the job is over, with the reason unless everything is here. */
+  readonly onEnd: (sync: Synchronizer, failure?: unknown) => void;
+}
+
+/** The one archive of a command: with it the loop ends. */
+const ALONE: JobPlace = {
+  feeds: { metadata: METADATA, content: CONTENT },
+  onEnd: (sync, failure) => sync.stop(failure),
+};
+
 export class CloneJob implements Director {
   readonly #archive: Archive;
   readonly #options: DownloadOptions;
+  readonly #feeds: ArchiveFeeds;
+  readonly #onEnd: JobPlace["onEnd"];
   readonly #startedAt: number;
   readonly #down = new RateMeter();
   readonly #up = new RateMeter();
@@ -67,9 +82,11 @@ export class CloneJob implements Director {
   /** Warnings of plans so far: a newer plan finds most of the same. */
   readonly #warned = new Set<string>();
 
-  constructor(archive: Archive, options: DownloadOptions) {
+  constructor(archive: Archive, options: DownloadOptions, place: JobPlace = ALONE) {
     this.#archive = archive;
     this.#options = options;
+    this.#feeds = place.feeds;
+    this.#onEnd = place.onEnd;
     this.#startedAt = options.world.clock.monotonic();
     this.#progressAt = this.#startedAt;
     this.#newsAt = this.#startedAt;
@@ -91,12 +108,12 @@ export class CloneJob implements Director {
         this.#newsAt = this.#now();
         this.#downloadedBytes += report.bytes;
         this.#down.add(report.bytes, this.#newsAt);
-        if (report.feed === CONTENT) this.#allContent = false;
+        if (report.feed === this.#feeds.content) this.#allContent = false;
         return this.#tellProgress(sync);
       case "uploaded":
         return this.#up.add(report.bytes, this.#now());
       case "complete":
-        if (report.feed === METADATA) return this.#onMetadata(sync);
+        if (report.feed === this.#feeds.metadata) return this.#onMetadata(sync);
         this.#allContent = true;
         // A plan in the making asks for what it lacks, and so this is heard again.
         if (this.#plan === undefined || this.#planning !== undefined) return;
@@ -106,9 +123,11 @@ export class CloneJob implements Director {
       case "probed":
         return this.#lengthen(report, sync);
       case "forked":
-        return sync.stop(report.error);
+        return this.#onEnd(sync, report.error);
       case "alone":
-        return this.#isEnough() ? this.#onContent(sync) : sync.stop(this.#faults.whyAlone());
+        return this.#isEnough()
+          ? this.#onContent(sync)
+          : this.#onEnd(sync, this.#faults.whyAlone());
     }
   }
 
@@ -118,13 +137,13 @@ export class CloneJob implements Director {
     const { timeoutMs } = this.#options;
     const now = this.#now();
     if (this.#isEnough()) {
-      const isQuiet = now - this.#newsAt >= QUIET_MS && !sync.obtainable(CONTENT);
+      const isQuiet = now - this.#newsAt >= QUIET_MS && !sync.obtainable(this.#feeds.content);
       if (isQuiet || this.#stalled(now)) return this.#onContent(sync);
     }
     if (timeoutMs !== undefined && now - this.#startedAt >= timeoutMs) {
-      sync.stop(this.#faults.whyLate(timeoutMs));
+      this.#onEnd(sync, this.#faults.whyLate(timeoutMs));
     } else if (timeoutMs === undefined && sync.openPeers > 0 && this.#stalled(now)) {
-      sync.stop(whyStalled(STALL_MS));
+      this.#onEnd(sync, whyStalled(STALL_MS));
     }
   }
 
@@ -182,7 +201,7 @@ export class CloneJob implements Director {
     if (metadata.length === 0 || this.#planning !== undefined || this.#done) return;
     if (this.#plan?.version === version) return;
     this.#planning = this.#prepare(sync).catch((error) => {
-      if (!this.#ended.signal.aborted) sync.stop(error);
+      if (!this.#ended.signal.aborted) this.#onEnd(sync, error);
     });
   }
 
@@ -193,10 +212,11 @@ export class CloneJob implements Director {
     const content = archive.openContent();
     const { dryRun } = this.#options;
     const keepsHistory = archive.contentFiles === undefined;
-    if (!joined) sync.join(CONTENT, content, METADATA);
+    if (!joined) sync.join(this.#feeds.content, content, this.#feeds.metadata);
     // While the plan is made nobody can say where in the folder a block belongs.
-    if (!keepsHistory || dryRun) sync.input({ kind: "want", feed: CONTENT, ranges: [] });
-    else sync.input({ kind: "follow", feed: CONTENT });
+    if (!keepsHistory || dryRun) {
+      sync.input({ kind: "want", feed: this.#feeds.content, ranges: [] });
+    } else sync.input({ kind: "follow", feed: this.#feeds.content });
     const emit: Emit = (event) => this.#warnOnce(event);
     let plan: CheckoutPlan;
     do {
@@ -215,7 +235,7 @@ export class CloneJob implements Director {
     }
     if (plan.wanted.length === 0) return this.#onContent(sync);
     // Told of completion at once if everything is here already.
-    sync.input({ kind: "want", feed: CONTENT, ranges: plan.wanted });
+    sync.input({ kind: "want", feed: this.#feeds.content, ranges: plan.wanted });
   }
 
   #warnOnce(event: TroveEvent): void {
@@ -241,13 +261,13 @@ export class CloneJob implements Director {
     if (!writable || this.#options.dryRun || content!.length >= this.#contentEnd) return false;
     if (!this.#probing) {
       this.#probing = true;
-      sync.input({ kind: "probe", feed: CONTENT, against: content! });
+      sync.input({ kind: "probe", feed: this.#feeds.content, against: content! });
     }
     return true;
   }
 
   #lengthen({ proof, feed }: Extract<Report, { kind: "probed" }>, sync: Synchronizer): void {
-    if (feed !== CONTENT || proof === undefined) return;
+    if (feed !== this.#feeds.content || proof === undefined) return;
     const { content } = this.#archive;
     if (proof.signed!.length > content!.length) {
       content!.put({ ...proof, value: undefined });
@@ -261,7 +281,7 @@ export class CloneJob implements Director {
     this.#done = true;
     // The last word of it; where nothing is fetched it would say nothing.
     if (!this.#options.dryRun && this.#plan!.bytes > 0) this.#tellProgress(sync, { now: true });
-    sync.stop();
+    this.#onEnd(sync);
   }
 
   #tellProgress(sync: Synchronizer, options: { now?: boolean } = {}): void {

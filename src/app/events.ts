@@ -1,7 +1,12 @@
 /** What a running command tells: the lines of `--json`, and what people see is made from them. */
 
-/** Numbers of blocks and bytes; rates in bytes per second; times in seconds. */
-export type TroveEvent =
+/**
+ * Numbers of blocks and bytes; rates in bytes per second; times in seconds. Where one process works
+ * on many archives, `link` says which one an event is about.
+ */
+export type TroveEvent = OneEvent & { readonly link?: string };
+
+type OneEvent =
   | {
     event: "archive";
     link: string;
@@ -36,7 +41,11 @@ export type TroveEvent =
     peers: number;
     downRate: number;
     upRate: number;
+    /** How many archives the figures are the sum of, where there are many. */
+    archives?: number;
   }
+  /** An archive is not served any more. */
+  | { event: "removed"; link: string; dir: string }
   /** How far an import has come; only told to people. */
   | { event: "importing"; files: number; bytes: number; path: string }
   | {

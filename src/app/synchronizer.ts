@@ -4,7 +4,13 @@
  * select, so a slow peer holds up nobody.
  */
 import { toHex } from "../base/bytes.ts";
-import { InterruptedError, StorageError, TroveError, unreachable } from "../base/errors.ts";
+import {
+  InterruptedError,
+  LocalProtocolError,
+  StorageError,
+  TroveError,
+  unreachable,
+} from "../base/errors.ts";
 import type { StopSignal, World } from "../base/world.ts";
 import type { FeedReader } from "../core/feed/reader.ts";
 import type { Effect, FeedId, Input, PeerAddress, PeerId, Report } from "../core/sync/inputs.ts";
@@ -29,6 +35,11 @@ export interface Director {
   onReport(report: Report, sync: Synchronizer): void;
   /** Called about once a second. */
   onTick?(sync: Synchronizer): void;
+  /**
+   * The archive's files could not be written. Whoever takes this lets the archive leave and the rest
+   * goes on; without it the loop ends with the error.
+   */
+  onStorageFailure?(error: TroveError, sync: Synchronizer): void;
 }
 
 /** The numbers of an archive's two feeds. */
@@ -243,7 +254,7 @@ export class Synchronizer {
   #forget(primary: FeedId): void {
     for (const [feed, { store, primary: of }] of this.#feeds) {
       if (of !== primary) continue;
-      if (this.#uncommitted.delete(feed)) store.commit();
+      if (this.#uncommitted.delete(feed)) this.#guard(primary, () => store.commit());
       this.#feeds.delete(feed);
       if (feed === primary) this.#keys.delete(toHex(store.discoveryKey));
     }
@@ -278,7 +289,8 @@ export class Synchronizer {
       }
       case "store": {
         const { feed, block } = effect;
-        this.#feeds.get(feed)!.store.put(block); // one that leaves does so after this step
+        const { store, primary } = this.#feeds.get(feed)!; // one that leaves does so after this step
+        if (!this.#guard(primary, () => store.put(block))) return;
         const blocks = this.#uncommitted.get(feed);
         if (blocks === undefined) this.#uncommitted.set(feed, [block.block]);
         else blocks.push(block.block);
@@ -297,7 +309,8 @@ export class Synchronizer {
   #load(feed: FeedId, block: number): Uint8Array | undefined {
     // What is not on disk yet still lies in a buffer that the next pieces are read into.
     if (this.#uncommitted.get(feed)?.includes(block)) this.#commitStores();
-    const { store } = this.#feeds.get(feed)!;
+    const store = this.#feeds.get(feed)?.store;
+    if (store === undefined) return undefined; // its archive left when that failed
     try {
       const value = store.readVerified(block);
       if (value !== undefined) this.#lent.set(value, store);
@@ -328,9 +341,25 @@ export class Synchronizer {
       const uncommitted = [...this.#uncommitted];
       this.#uncommitted.clear();
       for (const [feed, blocks] of uncommitted) {
-        this.#feeds.get(feed)!.store.commit();
+        const joined = this.#feeds.get(feed);
+        if (joined === undefined) continue; // its archive left because the other feed failed
+        if (!this.#guard(joined.primary, () => joined.store.commit())) continue;
         this.input({ kind: "stored", feed, blocks });
       }
+    }
+  }
+
+  /** Do something to the files of an archive. Answers false if they failed and its director knows. */
+  #guard(primary: FeedId, work: () => void): boolean {
+    try {
+      work();
+      return true;
+    } catch (error) {
+      const director = this.#directors.get(primary);
+      const isBug = !(error instanceof TroveError) || error instanceof LocalProtocolError;
+      if (isBug || director?.onStorageFailure === undefined) throw error;
+      director.onStorageFailure(error, this);
+      return false;
     }
   }
 

@@ -13,6 +13,7 @@ import { addLog } from "./log.ts";
 import { addLs } from "./ls.ts";
 import { addPull } from "./pull.ts";
 import { addRepair } from "./repair.ts";
+import { addSeed } from "./seed.ts";
 import { addShare } from "./share.ts";
 import { addStatus } from "./status.ts";
 import { addVerify } from "./verify.ts";
@@ -22,6 +23,7 @@ export const COMMANDS: readonly ((line: CommandLine) => void)[] = [
   addShare,
   addClone,
   addPull,
+  addSeed,
   addStatus,
   addLog,
   addLs,

@@ -194,6 +194,8 @@ export class CommandOutput {
             `${deleted} deleted; nothing was changed`,
         );
       }
+      case "removed":
+        return this.say(`No longer served: ${event.link}`);
       case "uploaded":
         return this.say(`Peer ${event.peer} has everything (version ${event.version})`);
       case "warning":

@@ -76,6 +76,7 @@ export class ContentFiles implements BlockStore {
   #recent: Slot | undefined;
   #writes: { slot: Slot; offset: number; bytes: Uint8Array }[] = [];
   #finished: Slot[] = [];
+  #mapped = false;
 
   /**
    * @param options.dir The archive's folder.
@@ -86,6 +87,11 @@ export class ContentFiles implements BlockStore {
     this.#staging = options.staging;
   }
 
+  /** Whether it was said which files the blocks belong to: without that none can be read. */
+  get mapped(): boolean {
+    return this.#mapped;
+  }
+
   /**
    * Say which files the blocks belong to from now on. Files must not overlap, except that several
    * may have exactly the same blocks.
@@ -93,6 +99,7 @@ export class ContentFiles implements BlockStore {
   setFiles(files: readonly ContentFile[], held: HeldBlocks): void {
     this.flush();
     this.#handles.closeAll();
+    this.#mapped = true;
     const sorted = [...files].sort((a, b) => a.offset - b.offset);
     this.#slots = [];
     this.#recent = undefined;

@@ -7,9 +7,26 @@ export type Access = "read" | "write";
 /** Enough for the files that are in progress; far below what systems allow a process. */
 const MAX_HANDLES = 64;
 
+/** Of all caches together: many archives may be open in one process. */
+const MAX_ALL_HANDLES = 256;
+
+interface Handle {
+  readonly file: Deno.FsFile;
+  readonly key: string;
+  readonly cache: HandleCache;
+}
+
+/** What all caches have open, least recently used first. */
+const everywhere = new Set<Handle>();
+
 export class HandleCache {
   /** Least recently used first. */
-  readonly #open = new Map<string, Deno.FsFile>();
+  readonly #open = new Map<string, Handle>();
+
+  /** How many files all caches together have open. */
+  static get openHandles(): number {
+    return everywhere.size;
+  }
 
   /**
    * An open file. For writing it is created if it is missing; for reading, a missing file or one
@@ -19,34 +36,41 @@ export class HandleCache {
    */
   open(path: string, access: Access): Deno.FsFile | undefined {
     const key = `${access} ${path}`;
-    let file = this.#open.get(key);
-    if (file !== undefined) {
-      this.#open.delete(key);
-    } else {
-      file = access === "read" ? openToRead(path) : openToWrite(path);
+    let handle = this.#open.get(key);
+    if (handle === undefined) {
+      const file = access === "read" ? openToRead(path) : openToWrite(path);
       if (file === undefined) return undefined;
-      if (this.#open.size >= MAX_HANDLES) {
-        const [oldest, handle] = this.#open.entries().next().value!;
-        this.#open.delete(oldest);
-        handle.close();
+      if (this.#open.size >= MAX_HANDLES) this.#close(this.#open.values().next().value!);
+      if (everywhere.size >= MAX_ALL_HANDLES) {
+        const idlest: Handle = everywhere.values().next().value!;
+        idlest.cache.#close(idlest);
       }
+      handle = { file, key, cache: this };
+    } else {
+      this.#open.delete(key);
+      everywhere.delete(handle);
     }
-    this.#open.set(key, file);
-    return file;
+    this.#open.set(key, handle);
+    everywhere.add(handle);
+    return handle.file;
   }
 
   /** Close whatever is open of a path: it is about to be renamed, replaced or removed. */
   close(path: string): void {
     for (const access of ["read", "write"]) {
-      const key = `${access} ${path}`;
-      this.#open.get(key)?.close();
-      this.#open.delete(key);
+      const handle = this.#open.get(`${access} ${path}`);
+      if (handle !== undefined) this.#close(handle);
     }
   }
 
   closeAll(): void {
-    for (const file of this.#open.values()) file.close();
-    this.#open.clear();
+    for (const handle of this.#open.values()) this.#close(handle);
+  }
+
+  #close(handle: Handle): void {
+    this.#open.delete(handle.key);
+    everywhere.delete(handle);
+    handle.file.close();
   }
 }
 

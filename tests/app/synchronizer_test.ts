@@ -327,6 +327,39 @@ Deno.test("a disk that is full ends the loop with the reason, and no peer is bla
   disk.failAfter(Infinity);
 });
 
+Deno.test("files that fail cost their archive only, where its director takes the failure", async () => {
+  const { store, values } = filled(20);
+  await using sharer = new Running("sharer", store).start();
+  const disk = new MemoryDisk();
+  const failing = openOn(disk);
+  await using cloner = new Running("cloner", failing).start();
+  const failures: unknown[] = [];
+  const left = Promise.withResolvers<void>();
+  cloner.sync.direct(FEED, {
+    onReport: (report, sync) => cloner.director.onReport(report, sync),
+    onStorageFailure(error, sync) {
+      failures.push(error);
+      if (failures.length === 1) sync.leave(FEED, left.resolve);
+    },
+  });
+  disk.failAfter(3);
+  cloner.follow(sharer);
+  await left.promise;
+  assert.ok(failures.every((error) => error instanceof StorageError));
+  disk.failAfter(Infinity);
+  // The loop goes on: another copy of the archive can take part.
+  using other = openOn(new MemoryDisk());
+  const metadata = cloner.sync.newFeeds().content;
+  cloner.sync.direct(metadata, cloner.director);
+  cloner.sync.join(metadata, other, metadata);
+  cloner.sync.input({ kind: "follow", feed: metadata });
+  cloner.sync.input({ kind: "found", address: sharer.address, primary: metadata });
+  await cloner.director.until((reports) => reports.some(({ kind }) => kind === "complete"));
+  cloner.sync.stop();
+  await cloner.run;
+  assertHolds(other, values);
+});
+
 Deno.test("a peer that breaks the protocol costs nothing but its link", async () => {
   const { store, values } = filled(40);
   await using sharer = new Running("sharer", store).start();

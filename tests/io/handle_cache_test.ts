@@ -116,3 +116,27 @@ Deno.test("storageError() does not take os error 280 or 2 for a full disk", () =
     assert.doesNotMatch(storageError("Cannot", new Error(text)).message, /full/);
   }
 });
+
+Deno.test("all caches together keep a bounded number of files open, the least used is closed first", () => {
+  using temp = tempFolder();
+  using stack = new DisposableStack();
+  const path = (n: number) => temp.join(`${n}`);
+  const caches = Array.from({ length: 7 }, () => stack.use(new Cache()));
+  const before = HandleCache.openHandles;
+  const first = caches[0].open(path(0), "write")!;
+  const second = caches[0].open(path(1), "write")!;
+  for (const [c, cache] of caches.entries()) {
+    for (let n = 0; n < 45; n++) {
+      cache.open(path(100 * c + n), "write");
+      caches[0].open(path(0), "write"); // used all the time
+    }
+  }
+  assert.equal(before, 0);
+  assert.ok(HandleCache.openHandles <= 256);
+  assert.ok(isOpen(first));
+  assert.ok(!isOpen(second));
+  const again = caches[0].open(path(1), "write")!;
+  assert.ok(isOpen(again));
+  stack.dispose();
+  assert.equal(HandleCache.openHandles, 0);
+});

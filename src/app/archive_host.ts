@@ -1,0 +1,421 @@
+/**
+ * Many archives of one process: which of them are open, and why. An archive that nobody asks for is a
+ * key and a path; it is opened when a peer names it or when its turn to be fetched has come, and
+ * closed when it was left alone for a while.
+ */
+import { toHex } from "../base/bytes.ts";
+import { ForkError, LocalProtocolError } from "../base/errors.ts";
+import type { World } from "../base/world.ts";
+import type { Report } from "../core/sync/inputs.ts";
+import { discoveryKey } from "../crypto/hash.ts";
+import { formatLink } from "../crypto/link.ts";
+import { nextTurn } from "../io/pause.ts";
+import type { DownloadChoices } from "./checkout_plan.ts";
+import { glanceAt, HostedArchive, openHosted, type Wanted } from "./hosted_archive.ts";
+import {
+  FORK_RETRY_MS,
+  IDLE_MS,
+  LOOK_MS,
+  LOOKS_PER_TURN,
+  MAX_DIALLED,
+  MAX_FETCHING,
+  MAX_FOLLOWING,
+  MAX_OPEN,
+  REOPEN_MS,
+  RETRY_MS,
+  REVISIT_MS,
+  STALL_MS,
+  VISIT_MS,
+} from "./seed_limits.ts";
+import { Complaints, type SeedNews } from "./seed_news.ts";
+import type { Synchronizer } from "./synchronizer.ts";
+
+export interface HostOptions {
+  readonly world: World;
+  readonly sync: Synchronizer;
+  readonly news: SeedNews;
+  /** Whom to fetch from, besides those who come by themselves. */
+  readonly peers: readonly string[];
+  readonly history?: boolean;
+  readonly choices: DownloadChoices;
+  /** Told when something is wrong with a folder: it may hold another archive by now. */
+  readonly onDoubt?: (dir: string) => void;
+}
+
+/** All that is kept of an archive while it is not open. */
+interface Hosted {
+  readonly wanted: Wanted;
+  readonly link: string;
+  /** The discovery key in hex. */
+  readonly name: string;
+  readonly complaints: Complaints;
+  /** Why it could not be opened, as it was told. */
+  readonly openComplaints: Complaints;
+  /** Our own is served as it is; everything else is kept up to date. */
+  owned?: boolean;
+  open?: HostedArchive;
+  /** It is being closed. */
+  closing?: Promise<void>;
+  /** Not to be opened before. */
+  retryAt: number;
+  /** To be visited from then on, to be kept up to date. */
+  dueAt: number;
+  /** The version whose files were all here when it was looked at last. */
+  synced?: number;
+  removed: boolean;
+}
+
+export class ArchiveHost {
+  readonly #options: HostOptions;
+  readonly #hosted = new Map<string, Hosted>();
+  readonly #open = new Set<Hosted>();
+  /** Added and not looked at yet. */
+  readonly #fresh: Hosted[] = [];
+  #looking?: Promise<void>;
+  /** How many could be looked at, and what went wrong with the first that could not. */
+  #usable = 0;
+  #firstError: unknown;
+  readonly #closing = new Set<Promise<void>>();
+  /** Peers of archives that have left, by number: their end is still to be told. */
+  readonly #leaving = new Map<number, string>();
+  #ended = false;
+
+  constructor(options: HostOptions) {
+    this.#options = options;
+  }
+
+  /** How many archives are served. */
+  get size(): number {
+    return this.#hosted.size;
+  }
+
+  get openArchives(): number {
+    return this.#open.size;
+  }
+
+  /** Why nothing at all can be served, of what was looked at so far. */
+  get whyUseless(): unknown {
+    return this.#usable === 0 ? this.#firstError : undefined;
+  }
+
+  /** Serve these archives and no others; those that are served already are left in peace. */
+  setWanted(all: Iterable<Wanted>): void {
+    const wanted = new Map<string, Wanted>();
+    for (const one of all) {
+      const name = toHex(discoveryKey(one.key));
+      if (!wanted.has(name)) wanted.set(name, one);
+    }
+    for (const [name, hosted] of this.#hosted) {
+      if (wanted.get(name)?.dir !== hosted.wanted.dir) this.#remove(hosted);
+    }
+    for (const [name, one] of wanted) if (!this.#hosted.has(name)) this.#add(name, one);
+  }
+
+  /** Look at all that was added since the last time, and tell of it. */
+  lookAtAdded(signal?: AbortSignal): Promise<void> {
+    return this.#looking ??= this.#lookAtAdded(signal).finally(() => this.#looking = undefined);
+  }
+
+  /** A peer asks for an archive, by its discovery key in hex: open it if it is one of these. */
+  find(name: string): Uint8Array | undefined {
+    const hosted = this.#hosted.get(name);
+    if (hosted === undefined || !this.#openOne(hosted)) return undefined;
+    return hosted.wanted.key;
+  }
+
+  onTick(): void {
+    const now = this.#now();
+    if (this.#fresh.length > 0) {
+      this.lookAtAdded().catch((error) => this.#options.sync.stop(error));
+    }
+    for (const hosted of [...this.#open]) this.#review(hosted, now);
+    this.#limitFollowing();
+    this.#fetchNext(now);
+    this.tellProgress();
+  }
+
+  /** News that no open archive is told: of strangers, and of peers whose archive has left. */
+  onReport(report: Report): void {
+    const peer = "peer" in report ? report.peer : undefined;
+    const link = peer === undefined ? undefined : this.#leaving.get(peer);
+    this.#options.news.peer(report, link);
+    if (report.kind === "peer-closed") this.#leaving.delete(report.peer);
+  }
+
+  tellProgress(): void {
+    const { news, sync } = this.#options;
+    const shares = () => [...this.#open].map(({ open }) => open!.share);
+    news.progress(shares, () => ({ archives: this.size, peers: sync.openPeers }));
+  }
+
+  /** Close everything. */
+  async end(): Promise<void> {
+    this.#ended = true;
+    await this.#looking?.catch(() => {}); // whoever started it was told
+    for (const hosted of [...this.#open]) this.#close(hosted);
+    await this.settle();
+  }
+
+  /** Wait until what is being closed has let go of its files. */
+  async settle(): Promise<void> {
+    while (this.#closing.size > 0) await Promise.all(this.#closing);
+  }
+
+  #add(name: string, wanted: Wanted): void {
+    const hosted: Hosted = {
+      wanted,
+      name,
+      link: formatLink(wanted.key),
+      complaints: new Complaints(),
+      openComplaints: new Complaints(),
+      retryAt: -Infinity,
+      dueAt: Infinity,
+      removed: false,
+    };
+    this.#hosted.set(name, hosted);
+    this.#fresh.push(hosted);
+  }
+
+  #remove(hosted: Hosted): void {
+    hosted.removed = true;
+    this.#hosted.delete(hosted.name);
+    this.#close(hosted);
+    const { link, wanted: { dir } } = hosted;
+    this.#options.news.tell(link, { event: "removed", link, dir });
+  }
+
+  async #lookAtAdded(signal: AbortSignal | undefined): Promise<void> {
+    let looked = 0;
+    for (let hosted = this.#fresh.shift(); hosted !== undefined; hosted = this.#fresh.shift()) {
+      signal?.throwIfAborted();
+      if (this.#ended) return;
+      if (!hosted.removed) this.#look(hosted);
+      if (++looked % LOOKS_PER_TURN === 0) await nextTurn();
+    }
+  }
+
+  #look(hosted: Hosted): void {
+    const { world, news } = this.#options;
+    const { link, name, wanted } = hosted;
+    const archive = { event: "archive", link, discoveryKey: name, dir: wanted.dir } as const;
+    try {
+      const { version, owned, warning } = glanceAt(wanted, world);
+      hosted.owned = owned;
+      this.#usable++;
+      news.tell(link, { ...archive, writable: owned, version });
+      if (warning !== undefined) news.warn(link, "secret-key", warning);
+      if (!owned) hosted.dueAt = this.#now();
+    } catch (error) {
+      this.#firstError ??= error;
+      news.tell(link, { ...archive, writable: false, version: 0 });
+      this.#cannotOpen(hosted, error);
+    }
+  }
+
+  /** Whether it is open, or could be opened. */
+  #openOne(hosted: Hosted): boolean {
+    if (hosted.open !== undefined) return true;
+    const now = this.#now();
+    if (this.#ended || hosted.closing !== undefined || now < hosted.retryAt) return false;
+    if (!this.#makeRoom()) {
+      if (hosted.complaints.take("busy")) {
+        const message = `Not served for now: the ${MAX_OPEN} archives that are open all have peers`;
+        this.#options.news.warn(hosted.link, "busy", message);
+      }
+      return false;
+    }
+    try {
+      this.#begin(hosted);
+    } catch (error) {
+      this.#cannotOpen(hosted, error);
+      return false;
+    }
+    hosted.openComplaints.forget();
+    return true;
+  }
+
+  #begin(hosted: Hosted): void {
+    const { world, sync, news, peers, history, choices } = this.#options;
+    const { link, wanted } = hosted;
+    const { archive, obstacle } = openHosted(wanted, { world, history });
+    using stack = new DisposableStack();
+    stack.use(archive);
+    hosted.owned = archive.owned;
+    const open: HostedArchive = new HostedArchive(archive, {
+      ...{ world, peers, choices },
+      feeds: sync.newFeeds(),
+      follow: !archive.owned && obstacle === undefined,
+      synced: hosted.synced,
+      emit: (event) => news.tell(link, event),
+      onReport: (report) => this.#onReport(hosted, open, report),
+      onSynced: (version) => {
+        hosted.synced = version;
+        hosted.complaints.forget();
+      },
+      onTrouble: (error) => this.#complain(hosted, error),
+      onFailure: (error) => this.#onFailure(hosted, open, error),
+    });
+    hosted.open = open;
+    this.#open.add(hosted);
+    try {
+      open.join(sync);
+    } catch (error) {
+      hosted.open = undefined;
+      this.#open.delete(hosted);
+      throw error;
+    }
+    stack.move();
+    if (obstacle !== undefined) this.#complain(hosted, obstacle);
+  }
+
+  #onReport(hosted: Hosted, open: HostedArchive, report: Report): void {
+    const { news } = this.#options;
+    news.peer(report, hosted.link, hosted.complaints);
+    if (report.kind === "downloaded") news.downloaded(report.bytes);
+    else if (report.kind === "uploaded") news.uploaded(report.bytes);
+    else if (report.kind === "peer-finished") {
+      const { version } = open.archive;
+      news.tell(hosted.link, { event: "uploaded", peer: report.address, version });
+    }
+    this.tellProgress();
+  }
+
+  /** It must not be served on, for now. */
+  #onFailure(hosted: Hosted, open: HostedArchive, error: unknown): void {
+    if (hosted.open !== open) return;
+    // What another process put there while it was open is no contradiction.
+    if (error instanceof ForkError && open.archive.owned && open.isOutdated) {
+      return this.#close(hosted);
+    }
+    this.#close(hosted);
+    this.#cannotOpen(hosted, error);
+    if (error instanceof ForkError) hosted.retryAt = this.#now() + FORK_RETRY_MS;
+  }
+
+  #cannotOpen(hosted: Hosted, error: unknown): void {
+    if (error instanceof LocalProtocolError) throw error; // a bug: let it surface
+    const { news, onDoubt } = this.#options;
+    const { link, wanted: { dir }, openComplaints } = hosted;
+    hosted.retryAt = this.#now() + RETRY_MS;
+    if (hosted.owned !== true) hosted.dueAt = hosted.retryAt;
+    news.fail(link, dir, error, openComplaints);
+    onDoubt?.(dir);
+  }
+
+  /** Something about it is not as it should be, and it is served all the same. */
+  #complain({ link, wanted: { dir }, complaints }: Hosted, error: unknown): void {
+    if (error instanceof LocalProtocolError) throw error;
+    this.#options.news.fail(link, dir, error, complaints);
+  }
+
+  #close(hosted: Hosted): void {
+    const { open } = hosted;
+    if (open === undefined) return;
+    const { sync, news } = this.#options;
+    hosted.open = undefined;
+    this.#open.delete(hosted);
+    if (!open.archive.owned) hosted.dueAt = this.#now() + this.#restOf(open);
+    for (const peer of [...open.dialled, ...open.guests]) this.#leaving.set(peer, hosted.link);
+    const left = new Promise<void>((resolve) => sync.leave(open.feeds.metadata, resolve));
+    const closing = left.then(() => open.end())
+      .catch((error) => news.fail(hosted.link, hosted.wanted.dir, error, hosted.complaints))
+      .finally(() => {
+        hosted.closing = undefined;
+        this.#closing.delete(closing);
+      });
+    hosted.closing = closing;
+    this.#closing.add(closing);
+  }
+
+  /** How long an archive that is being closed need not be visited. */
+  #restOf({ follower }: HostedArchive): number {
+    if (follower === undefined) return RETRY_MS; // somebody else writes it
+    return follower.isComplete ? Math.max(REVISIT_MS, this.#hosted.size * VISIT_MS) : 0;
+  }
+
+  /** Make sure that one more archive may be open. */
+  #makeRoom(): boolean {
+    if (this.#open.size < MAX_OPEN) return true;
+    let idlest: Hosted | undefined;
+    for (const hosted of this.#open) {
+      const { guests, quietSince } = hosted.open!;
+      if (guests.size > 0) continue;
+      if (idlest === undefined || this.#isIdler(hosted, idlest)) idlest = hosted;
+      else if (quietSince < idlest.open!.quietSince) idlest = hosted;
+    }
+    if (idlest === undefined) return false;
+    this.#close(idlest);
+    return true;
+  }
+
+  /** Those without a peer go before those that follow one. */
+  #isIdler({ open: one }: Hosted, { open: other }: Hosted): boolean {
+    if (one!.peers === 0 !== (other!.peers === 0)) return one!.peers === 0;
+    return one!.quietSince < other!.quietSince;
+  }
+
+  /** Close an archive that has no peers, is out of date, or gets nowhere while others wait. */
+  #review(hosted: Hosted, now: number): void {
+    const open = hosted.open!;
+    const isFetching = open.follower !== undefined && !open.follower.isComplete;
+    if (open.follower === undefined && this.#isOver(open, now)) return this.#close(hosted);
+    if (open.peers === 0 && now - open.quietSince >= IDLE_MS) {
+      if (!isFetching || this.#options.peers.length === 0) return this.#close(hosted);
+    }
+    if (!isFetching || open.guests.size > 0 || now - open.follower!.newsAt < STALL_MS) return;
+    if (this.#isAnyDue(now)) this.#close(hosted);
+  }
+
+  /** Whether an archive that is only read is to be opened anew. */
+  #isOver(open: HostedArchive, now: number): boolean {
+    const age = now - open.openedAt;
+    if (age < REOPEN_MS) return false;
+    // One that should be followed is tried again, for the other process may have ended.
+    if (!open.archive.owned && (open.peers === 0 || age >= REVISIT_MS)) return true;
+    return open.peers > 0 && now - open.lookedAt >= LOOK_MS && open.isOutdated;
+  }
+
+  /** Of the complete ones that are linked to those they come from, let the longest such go. */
+  #limitFollowing(): void {
+    const resting = [...this.#open].filter(({ open }) =>
+      open!.follower?.isComplete === true && open!.guests.size === 0
+    );
+    const excess = resting.length - this.#placesFor(MAX_FOLLOWING);
+    for (const hosted of resting.slice(0, Math.max(0, excess))) this.#close(hosted);
+  }
+
+  /** How many archives may be linked to all of our peers, of at most so many. */
+  #placesFor(most: number): number {
+    const places = Math.floor(MAX_DIALLED / 2 / Math.max(1, this.#options.peers.length));
+    return Math.min(most, Math.max(1, places));
+  }
+
+  #isAnyDue(now: number): boolean {
+    if (this.#options.peers.length === 0) return false; // nobody is visited
+    for (const hosted of this.#hosted.values()) if (isDue(hosted, now)) return true;
+    return false;
+  }
+
+  /** Open those whose turn it is, as many as may be fetched at once. */
+  #fetchNext(now: number): void {
+    if (this.#options.peers.length === 0) return; // whoever has it comes by itself
+    let room = this.#placesFor(MAX_FETCHING);
+    for (const { open } of this.#open) {
+      if (open!.follower?.isComplete === false && open!.guests.size === 0) room--;
+    }
+    if (room <= 0) return;
+    const due = [...this.#hosted.values()].filter((hosted) => isDue(hosted, now));
+    due.sort((a, b) => a.dueAt - b.dueAt);
+    for (const hosted of due.slice(0, room)) {
+      if (!this.#openOne(hosted)) hosted.dueAt = Math.max(hosted.dueAt, now + 1);
+    }
+  }
+
+  #now(): number {
+    return this.#options.world.clock.monotonic();
+  }
+}
+
+function isDue({ open, closing, dueAt, retryAt }: Hosted, now: number): boolean {
+  return open === undefined && closing === undefined && dueAt <= now && retryAt <= now;
+}
