@@ -15,6 +15,7 @@ import { type Emit, PROGRESS_MS, type TroveEvent } from "./events.ts";
 import type { Archive } from "./open_archive.ts";
 import { tellPeerNews } from "./peer_news.ts";
 import { RateMeter } from "./rates.ts";
+import { chosenSelection } from "./selection_note.ts";
 import { untilStopped } from "./stop_signals.ts";
 import type { Director, Synchronizer } from "./synchronizer.ts";
 
@@ -140,6 +141,11 @@ export class CloneJob implements Director {
     return this.#plan.ranges.every(({ start, end }) => content!.nextMissing(start, end) === -1);
   }
 
+  /** Whether every block of the content is wanted, of whatever version. */
+  get #followsAll(): boolean {
+    return this.#archive.contentFiles === undefined && this.#plan?.partial === false;
+  }
+
   #stalled(now: number): boolean {
     return this.#planning === undefined && now - this.#newsAt >= STALL_MS;
   }
@@ -170,7 +176,7 @@ export class CloneJob implements Director {
       downloadedBytes: this.#downloadedBytes,
       seconds: Math.round(this.#now() - this.#startedAt) / 1000,
       kept: plan.kept || undefined,
-      missingBlocks: (archive.contentFiles === undefined && missing) || undefined,
+      missingBlocks: (this.#followsAll && missing) || undefined,
     });
     if (plan.refused > 0) throw refusedError(plan.refused);
   }
@@ -195,8 +201,10 @@ export class CloneJob implements Director {
     const keepsHistory = archive.contentFiles === undefined;
     if (!joined) sync.join(CONTENT, content, METADATA);
     // While the plan is made nobody can say where in the folder a block belongs.
-    if (!keepsHistory || dryRun) sync.input({ kind: "want", feed: CONTENT, ranges: [] });
-    else sync.input({ kind: "follow", feed: CONTENT });
+    const { isEverything } = chosenSelection(archive, this.#options.selection);
+    if (!keepsHistory || !isEverything || dryRun) {
+      sync.input({ kind: "want", feed: CONTENT, ranges: [] });
+    } else sync.input({ kind: "follow", feed: CONTENT });
     const emit: Emit = (event) => this.#warnOnce(event);
     let plan: CheckoutPlan;
     do {
@@ -209,13 +217,15 @@ export class CloneJob implements Director {
     this.#planning = undefined;
     this.#newsAt = this.#now();
     if (dryRun) return this.#onContent(sync);
-    if (keepsHistory) {
+    if (keepsHistory && !plan.partial) {
       if (this.#allContent && this.#isEnough()) this.#onContent(sync);
       return;
     }
-    if (plan.wanted.length === 0) return this.#onContent(sync);
+    // Where every version is kept, what is to be written may be here already.
+    const wanted = keepsHistory ? plan.ranges : plan.wanted;
+    if (wanted.length === 0) return this.#onContent(sync);
     // Told of completion at once if everything is here already.
-    sync.input({ kind: "want", feed: CONTENT, ranges: plan.wanted });
+    sync.input({ kind: "want", feed: CONTENT, ranges: wanted });
   }
 
   #warnOnce(event: TroveEvent): void {
@@ -277,7 +287,7 @@ export class CloneJob implements Director {
     }
     const bytesTotal = this.#plan === undefined
       ? metadata.byteLength
-      : this.#archive.contentFiles === undefined
+      : this.#followsAll
       ? content!.byteLength
       : this.#plan.bytes;
     this.#options.emit({
@@ -295,7 +305,7 @@ export class CloneJob implements Director {
   /** The content blocks that are being fetched or here. */
   #ranges(): readonly Range[] {
     if (this.#plan === undefined) return [];
-    if (this.#archive.contentFiles !== undefined) return this.#plan.ranges;
+    if (!this.#followsAll) return this.#plan.ranges;
     return [{ start: 0, end: this.#archive.content!.length }];
   }
 

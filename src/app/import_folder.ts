@@ -19,6 +19,7 @@ import { type IgnoreRules, readIgnoreRules } from "./ignore_file.ts";
 import { ImportReport, type ImportSummary } from "./import_report.ts";
 import { ImportWriter } from "./import_writer.ts";
 import type { Archive } from "./open_archive.ts";
+import { refusePartialImport } from "./selection_note.ts";
 import { refuseUnfinishedPull } from "./version_notes.ts";
 
 export type { ImportSummary } from "./import_report.ts";
@@ -50,6 +51,7 @@ export async function importFolder(
   options: ImportOptions,
 ): Promise<ImportSummary> {
   refuseUnfinishedPull(archive.paths);
+  refusePartialImport(archive);
   const report = new ImportReport(options);
   const rules = readIgnoreRules(archive.paths.dir, options);
   using times = new FileTimes(archive.paths);

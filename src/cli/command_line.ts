@@ -3,7 +3,14 @@ import { type Command, Option } from "commander";
 import { UsageError } from "../base/errors.ts";
 import type { World } from "../base/world.ts";
 import type { CommandContext, CommonOptions } from "./context.ts";
-import { collectPeer, parseCount, parseDuration, parsePort, splitPeers } from "./options.ts";
+import {
+  collectPattern,
+  collectPeer,
+  parseCount,
+  parseDuration,
+  parsePort,
+  splitPeers,
+} from "./options.ts";
 
 /** Given to every command's `add…` function. */
 export interface CommandLine {
@@ -84,6 +91,14 @@ export function addPeerOptions(command: Command, world: World, timeout: string):
 /** The options of every command that downloads into a folder. */
 export function addDownloadOptions(command: Command): Command {
   return command
+    .addOption(
+      new Option("--select <glob>", "fetch these files or folders only (repeatable)")
+        .argParser(collectPattern),
+    )
+    .addOption(
+      new Option("--exclude <glob>", "leave these out, whatever is selected (repeatable)")
+        .argParser(collectPattern),
+    )
     .option("--history", "keep the content of every version, not of the newest files only")
     .option("--overwrite", "replace files in the way that are not the archive's")
     .option("--keep-local", "leave files that were changed or deleted here as they are")
