@@ -59,6 +59,7 @@ export class Selection {
 
   /** Whether a file, or a folder that was made on purpose, is wanted. `path` is the archive's. */
   selects(path: string, options: { folder?: boolean } = {}): boolean {
+    if (this.isEverything) return true;
     const relative = path.replace(/^\//, "");
     const folder = options.folder === true;
     const wanted = anyMatches(this.#select, relative, folder) || this.#select.length === 0;
@@ -67,6 +68,7 @@ export class Selection {
 
   /** The patterns that have matched nothing of what was asked about. */
   unused(): string[] {
+    if (this.isEverything) return [];
     return [...this.#select, ...this.#exclude].filter(({ used }) => !used).map(({ text }) => text);
   }
 }
@@ -114,7 +116,8 @@ function compilePattern(text: string): Pattern {
   let folder: Matcher;
   try {
     file = compileGlob(isFolder ? `${pattern}/**` : pattern, true);
-    folder = compileGlob(isFolder ? `${pattern}/**` : pattern, false);
+    const named = compileGlob(pattern, false);
+    folder = isFolder ? (path) => named(path) || file(path) : named;
   } catch (error) {
     throw refuse(
       (error as Error).message,
