@@ -20,6 +20,7 @@ export function addClone({ program, world, perform }: CommandLine): void {
     examples: [
       "clone dat://… photos --peer 192.0.2.7:3282",
       "clone dat://… photos --history --peer 192.0.2.7:3282",
+      "clone dat://… photos --select 2024 --select '**/*.txt' --peer 192.0.2.7:3282",
     ],
   });
   addDownloadOptions(addPeerOptions(command, world, "give up"))

@@ -88,9 +88,16 @@ export function addPeerOptions(command: Command, world: World, timeout: string):
   return command;
 }
 
+/** About `--select` and `--exclude`, for the help. */
+const SELECTION_HELP = `
+Patterns are about paths from the archive's root on; quote them. A file or a folder is meant with
+all that is below it (photos), a glob is one as in **/*.jpg, and a slash at its end means what is
+in such folders (20*/). The folder remembers them: --select '**' is everything again.`;
+
 /** The options of every command that downloads into a folder. */
 export function addDownloadOptions(command: Command): Command {
   return command
+    .addHelpText("after", SELECTION_HELP)
     .addOption(
       new Option("--select <glob>", "fetch these files or folders only (repeatable)")
         .argParser(collectPattern),
