@@ -9,9 +9,22 @@ import type { World } from "../base/world.ts";
 import { storageError } from "../io/handle_cache.ts";
 import type { ArchivePaths } from "./archive_folder.ts";
 
+/** What is locked, and where it is noted by whom. */
+export interface LockPlaces {
+  readonly dir: string;
+  readonly bitfield: string;
+  readonly lock: string;
+}
+
 /** @throws {LockedError} If another process has the archive open for writing. */
 export function lockArchive(paths: ArchivePaths, world: World): Disposable {
-  const path = paths.feed("metadata", "bitfield");
+  const { dir, lock } = paths;
+  return lockFolder({ dir, lock, bitfield: paths.feed("metadata", "bitfield") }, world);
+}
+
+/** The same for a folder with any feed in it. */
+export function lockFolder(paths: LockPlaces, world: World): Disposable {
+  const path = paths.bitfield;
   let file: Deno.FsFile;
   try {
     file = Deno.openSync(path, { read: true, write: true, create: true });
@@ -46,7 +59,7 @@ export function lockArchive(paths: ArchivePaths, world: World): Disposable {
 }
 
 /** As the file says; it may be missing or half written at the moment. */
-function holder(paths: ArchivePaths): string {
+function holder(paths: LockPlaces): string {
   try {
     const note = /^(\d+) (\S+)\n$/.exec(fromUtf8(Deno.readFileSync(paths.lock)));
     return note === null ? "another process" : `process ${note[1]} (since ${note[2]})`;

@@ -3,9 +3,11 @@ import { IncompleteError } from "../base/errors.ts";
 import { RangeSet } from "../base/ranges.ts";
 import type { World } from "../base/world.ts";
 import { kindOfMode } from "../core/archive/entry.ts";
+import type { Selection, SelectionRules } from "../core/archive/selection.ts";
 import { runItems } from "../core/archive/steps.ts";
 import { walkFiles } from "../core/archive/walk.ts";
 import { type Archive, openArchive } from "./open_archive.ts";
+import { selectionOf } from "./selection_note.ts";
 
 export interface ArchiveStatus {
   readonly link: string;
@@ -15,13 +17,16 @@ export interface ArchiveStatus {
   /** Something the user should hear about the archive, if anything. */
   readonly warning?: string;
   readonly version: number;
-  /** Live files and their bytes; undefined while the metadata is not complete. */
+  /** Live files that are selected and their bytes; undefined while the metadata is not complete. */
   readonly files?: number;
   readonly bytes?: number;
+  /** What is selected, if anything is left out, and how many live files are not. */
+  readonly selection?: SelectionRules;
+  readonly unselected?: number;
   readonly writable: boolean;
   /** Whether every version's bytes are kept, or only those of the newest files. */
   readonly history: boolean;
-  /** Blocks held, and those that the newest version needs (as far as that is known). */
+  /** Blocks held, and those that the newest version's files need (as far as that is known). */
   readonly blocks: number;
   readonly blocksTotal: number;
 }
@@ -31,7 +36,7 @@ export function readStatus(dir: string, world: World): ArchiveStatus {
   using archive = openArchive(dir, { world, access: "read" });
   const { link, discoveryKey, warning, version, metadata, content } = archive;
   // Of an archive without any metadata nothing is known, whereas one with entry 0 alone is empty.
-  const live = metadata.length === 0 ? undefined : countLive(archive, version);
+  const live = metadata.length === 0 ? undefined : countLive(archive, version, selectionOf);
   let blocks = metadata.countHeld(0, metadata.length);
   let blocksTotal = metadata.length;
   for (const { start, end } of live?.ranges ?? []) {
@@ -46,6 +51,8 @@ export function readStatus(dir: string, world: World): ArchiveStatus {
     version,
     files: live?.files,
     bytes: live?.bytes,
+    selection: live?.selection,
+    unselected: live?.selection && live.unselected,
     writable: archive.owned,
     history: archive.keepsHistory,
     blocks,
@@ -58,16 +65,36 @@ export interface LiveFiles {
   readonly files: number;
   readonly bytes: number;
   readonly ranges: RangeSet;
+  /** Absent if everything is selected. */
+  readonly selection?: SelectionRules;
+  /** Files that are not counted. */
+  readonly unselected: number;
 }
 
-/** Undefined if the metadata of that version is not complete. */
-export function countLive(archive: Archive, version: number): LiveFiles | undefined {
+/**
+ * Undefined if the metadata of that version is not complete.
+ *
+ * @param selected Says which files count; if left out, all do.
+ */
+export function countLive(
+  archive: Archive,
+  version: number,
+  selected?: (archive: Archive) => Selection,
+): LiveFiles | undefined {
   const ranges = new RangeSet();
   let files = 0;
   let bytes = 0;
+  let unselected = 0;
+  let rules: SelectionRules | undefined;
   try {
-    for (const { stat } of runItems(walkFiles(version), archive.entry)) {
+    const selection = selected?.(archive);
+    if (selection?.isEverything === false) rules = selection.rules;
+    for (const { path, stat } of runItems(walkFiles(version), archive.entry)) {
       if (kindOfMode(stat.mode) !== "file") continue;
+      if (rules !== undefined && !selection!.selects(path)) {
+        unselected++;
+        continue;
+      }
       files++;
       bytes += stat.size;
       ranges.add(stat.offset, stat.offset + stat.blocks);
@@ -76,5 +103,5 @@ export function countLive(archive: Archive, version: number): LiveFiles | undefi
     if (error instanceof IncompleteError) return undefined;
     throw error;
   }
-  return { files, bytes, ranges };
+  return { files, bytes, ranges, selection: rules, unselected };
 }

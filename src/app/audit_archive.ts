@@ -21,8 +21,9 @@ import { RawFeed } from "../io/raw_feed.ts";
 import { WorkingFiles } from "../io/working_files.ts";
 import type { ArchivePaths } from "./archive_folder.ts";
 import { AuditedKeys } from "./audit_keys.ts";
-import { AuditedEntries, distinctFiles, placeFiles, recordEnd } from "./audit_entries.ts";
+import { AuditedEntries, distinctFiles, recordEnd } from "./audit_entries.ts";
 import { auditFiles, type FileFault, problemOfFile } from "./audit_files.ts";
+import { splitSelected } from "./audit_selection.ts";
 import { readServed, type ServedLengths } from "./served_lengths.ts";
 import { problemsOfNotes, readNote } from "./audit_notes.ts";
 import type { PlannedFile } from "./checkout_plan.ts";
@@ -63,8 +64,13 @@ export interface ArchiveAudit {
   readonly contentKey?: Uint8Array;
   readonly contentSecretKey?: Uint8Array;
   readonly version: number;
-  /** The working files of the newest version, as far as it can be known; `allFiles`: all of it. */
+  /**
+   * The working files of the newest version that are selected, as far as it can be known; `allFiles`:
+   * all of it.
+   */
   readonly files: readonly PlannedFile[];
+  /** Those that are not selected. Nothing is said of them, here or not. */
+  readonly unselected: readonly PlannedFile[];
   readonly allFiles: boolean;
   readonly fileFaults: readonly FileFault[];
   readonly problems: readonly Problem[];
@@ -140,12 +146,15 @@ class ArchiveAuditor {
         harmless: true,
       });
     }
-    const files = placeFiles(listed.files, paths.dir);
+    const { files, unselected, problem } = splitSelected(listed.files, { paths, owned });
+    if (problem !== undefined) this.#problems.push(problem);
     const begun = owned && metadata.length > 1 || this.#hasContentBegun();
     const contentKey = keys.findContent(entries.contentKey, { begun });
-    const found = contentKey === undefined
-      ? undefined
-      : this.#checkContent(contentKey, { entries, files, version, owned, secretKey, all, begun });
+    const found = contentKey === undefined ? undefined : this.#checkContent(contentKey, {
+      ...{ entries, version, owned, secretKey, all, begun },
+      // Of several with the same blocks the first counts: one that is here.
+      files: [...files, ...unselected],
+    });
     this.#problems.push(...keys.problems, ...entries.problems);
     const served = key && owned ? readServed(key.publicKey, this.#options.world) : undefined;
     this.#checkLengths(served, {
@@ -174,6 +183,7 @@ class ArchiveAuditor {
       contentSecretKey: found?.secretKey,
       version,
       files,
+      unselected,
       allFiles: all,
       fileFaults,
       problems: this.#problems,

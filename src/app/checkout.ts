@@ -9,12 +9,10 @@
 import { join, sep } from "node:path";
 import { StorageError, TroveError, UsageError } from "../base/errors.ts";
 import { count } from "../base/format.ts";
-import type { Range } from "../base/ranges.ts";
+import { type Range, RangeSet } from "../base/ranges.ts";
 import { kindOfMode, type Stat } from "../core/archive/entry.ts";
 import { safePath } from "../core/archive/safe_path.ts";
-import { runItems } from "../core/archive/steps.ts";
 import { compareNames } from "../core/archive/tree_path.ts";
-import { walkFiles } from "../core/archive/walk.ts";
 import type { ContentFile, HeldBlocks } from "../io/content_files.ts";
 import type { FeedStore } from "../io/feed_store.ts";
 import { dress } from "../io/finish_file.ts";
@@ -23,6 +21,7 @@ import { storageError } from "../io/handle_cache.ts";
 import {
   type CheckoutPlan,
   type DownloadChoices,
+  dropOverlaps,
   planFiles,
   type PlannedFile,
   rangesOf,
@@ -34,6 +33,13 @@ import { firstFinal, listNames, Obstacles, pathOf } from "./obstacles.ts";
 import type { Archive } from "./open_archive.ts";
 import { PathHistory } from "./path_history.ts";
 import { salvage } from "./salvage.ts";
+import {
+  chosenSelection,
+  filesSelectedFirst,
+  rememberSelection,
+  selectionBefore,
+  warnOfUnused,
+} from "./selection_note.ts";
 import { type Survey, surveyFolder } from "./survey.ts";
 import { removeVersionNote, writeVersionNote } from "./version_notes.ts";
 
@@ -55,14 +61,21 @@ export async function planCheckout(
   options: CheckoutOptions,
 ): Promise<CheckoutPlan> {
   const { emit, signal } = options;
-  if (!archive.hasWorkingFiles) return planFeeds(archive);
-  const files = planFiles(archive, emit);
-  const history = new PathHistory(archive, { version: files.version, signal });
+  const selection = chosenSelection(archive, options.selection);
+  const partial = !selection.isEverything;
+  const files = planFiles(archive, archive.hasWorkingFiles ? emit : () => {}, { selection });
+  warnOfUnused(selection, files, emit);
+  if (!archive.hasWorkingFiles) {
+    if (!options.dryRun) rememberSelection(archive.paths, options.selection);
+    return planFeeds(files, partial);
+  }
+  const before = selectionBefore(archive);
+  const history = new PathHistory(archive, { version: files.version, selection: before, signal });
   const obstacles = new Obstacles(archive.paths.dir, { mayKeep: history.base !== undefined });
   const survey = await surveyFolder(archive, files, history, { ...options, obstacles });
   const gone = await findGone(archive, files, history, { ...options, obstacles });
   signal?.throwIfAborted();
-  const plan = planFrom(files, survey, history);
+  const plan = { ...planFrom(files, survey, history), partial };
   const warn = () => {
     for (const { code, message } of [...survey.warnings, ...gone.warnings]) {
       emit({ event: "warning", code, message });
@@ -75,22 +88,26 @@ export async function planCheckout(
   obstacles.refuse();
   checkDeletions(archive, survey, gone.files, options);
   if (options.dryRun) return plan;
+  rememberSelection(archive.paths, options.selection);
   warn();
   await apply(archive, plan, { survey, gone: gone.files, history });
   return plan;
 }
 
 /** Where there are no working files: what the newest version needs, and nothing to be written. */
-function planFeeds(archive: Archive): CheckoutPlan {
-  const { version, files } = planFiles(archive, () => {});
+function planFeeds({ version, files }: VersionFiles, partial: boolean): CheckoutPlan {
   const ranges = [...rangesOf(files)];
   const bytes = files.reduce((sum, { size }) => sum + size, 0);
-  const none = { emptyFiles: [], folders: [], toPlace: [], kept: 0, refused: 0 };
-  return { version, files, ranges, wanted: ranges, bytes, ...none };
+  const none = { emptyFiles: [], folders: [], unselected: [], toPlace: [], kept: 0, refused: 0 };
+  return { version, files, ranges, wanted: ranges, bytes, partial, ...none };
 }
 
-function planFrom(files: VersionFiles, survey: Survey, history: PathHistory): CheckoutPlan {
-  const { version, refused } = files;
+function planFrom(
+  files: VersionFiles,
+  survey: Survey,
+  history: PathHistory,
+): Omit<CheckoutPlan, "partial"> {
+  const { version, refused, unselected } = files;
   const kept = new Set(survey.kept);
   // What no later entry touches is its owner's business, present or not.
   const isTaken = (file: PlannedFile) => !kept.has(file) && file.seq > (history.base ?? 0);
@@ -100,6 +117,7 @@ function planFrom(files: VersionFiles, survey: Survey, history: PathHistory): Ch
   return {
     version,
     refused,
+    unselected,
     files: live,
     emptyFiles: files.emptyFiles.filter(isTaken),
     folders: files.folders.filter(isTaken),
@@ -169,7 +187,8 @@ async function apply(
   // One that is complete is not mapped beside another that gets the same blocks now.
   const placing = new Set(plan.toPlace.map(({ offset }) => offset));
   const placed = survey.placed.filter(({ blocks, offset }) => blocks > 0 && !placing.has(offset));
-  contentFiles.setFiles([...placed, ...plan.toPlace], content);
+  const beside = dropOverlaps(survey.beside.filter((file) => isApart(file, plan.ranges)), () => {});
+  contentFiles.setFiles([...placed, ...plan.toPlace, ...beside], content);
   // Completes what a killed process had fetched but not named.
   content.commit();
   await salvageBlocks(content, plan, survey, { moved, history });
@@ -206,6 +225,15 @@ async function dropLostBlocks(
   for (const { offset, blocks } of survey.kept) {
     const range = { start: offset, end: offset + blocks };
     for (const part of without(range, plan.ranges)) content.clear(part);
+  }
+  const stays = [...new RangeSet([...plan.ranges, ...rangesOf(survey.beside)])];
+  for (const { offset, blocks } of survey.lost) {
+    const range = { start: offset, end: offset + blocks };
+    for (const part of without(range, stays)) content.clear(part);
+  }
+  for (const { offset, blocks } of survey.beside) {
+    const range = { start: offset, end: offset + blocks };
+    for (const part of without(range, plan.ranges)) dropStaged(content, part);
   }
   for (const { file, standing } of survey.toPlace) {
     const range = { start: file.offset, end: file.offset + file.blocks };
@@ -244,7 +272,9 @@ async function salvageBlocks(
   };
   for (const [offset, paths] of moved) for (const path of paths) add(offset, path);
   const placing = new Set(plan.toPlace.map(({ offset }) => offset));
-  for (const { offset, target } of survey.placed) if (placing.has(offset)) add(offset, target);
+  for (const { offset, target } of [...survey.placed, ...survey.beside]) {
+    if (placing.has(offset)) add(offset, target);
+  }
   for (const { file, standing } of survey.toPlace) {
     if (standing === "edited" || standing === "ours") add(file.offset, file.target);
   }
@@ -252,6 +282,13 @@ async function salvageBlocks(
     const paths = sources.get(file.offset);
     if (paths !== undefined) await salvage(content, file, paths, history);
   }
+}
+
+/** Whether none of a file's blocks is in any of these ranges. */
+function isApart({ offset, blocks }: PlannedFile, ranges: readonly Range[]): boolean {
+  const range = { start: offset, end: offset + blocks };
+  const [rest, ...more] = without(range, ranges);
+  return more.length === 0 && rest?.start === range.start && rest.end === range.end;
 }
 
 /** Another program went on under the file's own name: it is finished there, as that program would. */
@@ -297,7 +334,7 @@ export function mapWorkingFiles(archive: Archive, held?: HeldBlocks): void {
 
 /** The files whose bytes are the content of the newest version that is here, one by one. */
 export function* contentFilesOf(archive: Archive): Generator<ContentFile> {
-  for (const { path, stat } of runItems(walkFiles(archive.version), archive.entry)) {
+  for (const { path, stat } of filesSelectedFirst(archive)) {
     const file = contentFileOf(archive, path, stat);
     if (file !== undefined) yield file;
   }

@@ -5,8 +5,9 @@
 import { join } from "node:path";
 import { type Range, RangeSet } from "../base/ranges.ts";
 import { findClashes } from "../core/archive/clashes.ts";
-import { kindOfMode } from "../core/archive/entry.ts";
+import { type FileKind, kindOfMode } from "../core/archive/entry.ts";
 import { safePath } from "../core/archive/safe_path.ts";
+import type { Selection, SelectionRules } from "../core/archive/selection.ts";
 import { runItems } from "../core/archive/steps.ts";
 import { type WalkedFile, walkFiles } from "../core/archive/walk.ts";
 import type { ContentFile } from "../io/content_files.ts";
@@ -46,6 +47,8 @@ export interface VersionFiles {
   readonly folders: readonly PlannedFile[];
   /** Entries that cannot be written, each of which was warned about. */
   readonly refused: number;
+  /** Files with their places that are not selected: what is here of them stays as it is. */
+  readonly unselected: readonly PlannedFile[];
 }
 
 /** What it takes to bring a folder to a version. Files that are left to the user are not in it. */
@@ -60,10 +63,14 @@ export interface CheckoutPlan extends VersionFiles {
   readonly wanted: readonly Range[];
   /** Bytes of `files`. */
   readonly bytes: number;
+  /** Whether the selection leaves anything out, or may do so in another version. */
+  readonly partial: boolean;
 }
 
 /** How a download treats what the user did in the folder, and what the archive deleted. */
 export interface DownloadChoices {
+  /** Which files to have from now on; if left out, those that were selected before. */
+  readonly selection?: SelectionRules;
   /** Replace files in the way that are not the archive's. */
   readonly overwrite?: boolean;
   /** Leave files that were changed or deleted here as they are. */
@@ -83,6 +90,8 @@ export interface PlanScope {
   readonly files?: Iterable<WalkedFile>;
   /** The folder to write into. */
   readonly dir?: string;
+  /** Which of the files are wanted; all if left out. */
+  readonly selection?: Selection;
 }
 
 /**
@@ -90,22 +99,29 @@ export interface PlanScope {
  * cannot be written.
  */
 export function planFiles(archive: Archive, emit: Emit, scope: PlanScope = {}): VersionFiles {
-  const { version = archive.version, dir = archive.paths.dir } = scope;
+  const { version = archive.version, dir = archive.paths.dir, selection } = scope;
   const hidden: WalkedFile[] = [];
   const walk = () => walkFiles(version, (file) => hidden.push(file));
   const walked = scope.files ?? runItems(walk(), archive.entry);
   const aliases = new DatAliases(dir, join(dir, ".dat"));
   const files: PlannedFile[] = [];
   const folders: PlannedFile[] = [];
+  const unselected: PlannedFile[] = [];
   let refused = 0;
   const refuse = (path: string, reason: string) => {
     refused++;
     emit({ event: "warning", code: "refused", message: `Cannot write "${path}": ${reason}` });
   };
+  const isSelected = (path: string, kind: FileKind) =>
+    selection === undefined || selection.selects(path, { folder: kind === "directory" });
   for (const { path, stat, seq } of walked) {
     const safe = safePath(path, { windows: Deno.build.os === "windows" });
     const kind = kindOfMode(stat.mode);
-    if (safe.kind === "refused") refuse(path, `the path ${safe.reason}`);
+    if (!isSelected(path, kind)) {
+      // Nothing is written for it, so nobody need hear what is wrong with it.
+      if (safe.kind === "refused" || kind !== "file") continue;
+      unselected.push({ path, seq, target: join(dir, ...safe.components), ...stat });
+    } else if (safe.kind === "refused") refuse(path, `the path ${safe.reason}`);
     else if (aliases.has(safe.components[0])) refuse(path, "the path would be written into .dat");
     else if (isTooLong(join(dir, path))) {
       refuse(path, `with its folder it has more than ${MAX_TARGET_BYTES} bytes`);
@@ -120,7 +136,8 @@ export function planFiles(archive: Archive, emit: Emit, scope: PlanScope = {}): 
   }
   for (const { path, stat } of hidden) {
     // A folder made on purpose is there anyway, for what is in it.
-    if (kindOfMode(stat.mode) !== "directory") refuse(path, "there is something below it");
+    const kind = kindOfMode(stat.mode);
+    if (kind !== "directory" && isSelected(path, kind)) refuse(path, "there is something below it");
   }
   // A folder made on purpose is as good as a file in it. It gives way: it has nothing to lose.
   const insides = folders.map((folder) => ({ ...folder, path: `${folder.path}/`, folder }));
@@ -137,6 +154,7 @@ export function planFiles(archive: Archive, emit: Emit, scope: PlanScope = {}): 
     emptyFiles: kept.filter((file) => file.blocks === 0),
     folders: fitted.flatMap((file) => file.folder ?? []),
     refused,
+    unselected,
   };
 }
 
@@ -187,7 +205,7 @@ function foldsNames(): boolean {
 }
 
 /** Two files may have the same blocks; sharing only some of them is nonsense. */
-function dropOverlaps(
+export function dropOverlaps(
   files: readonly PlannedFile[],
   refuse: (path: string, reason: string) => void,
 ): PlannedFile[] {

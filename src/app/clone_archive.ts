@@ -8,6 +8,7 @@ import { type ArchivePaths, type FolderKind, inspectFolder } from "./archive_fol
 import { CloneJob, CONTENT, type DownloadOptions, METADATA } from "./clone_job.ts";
 import { type Archive, openArchive, openClone } from "./open_archive.ts";
 import { refuseForks } from "./ownership.ts";
+import { rememberSelection } from "./selection_note.ts";
 import { Synchronizer } from "./synchronizer.ts";
 import { readVersionNote, removeVersionNote, writeVersionNote } from "./version_notes.ts";
 
@@ -35,6 +36,10 @@ export async function cloneArchive(options: CloneOptions): Promise<void> {
       });
     }
     checkHistory(archive, history);
+    // Whoever goes on after an interruption need not say it again.
+    if (before !== "archive" && !options.dryRun) {
+      rememberSelection(archive.paths, options.selection);
+    }
     const job = new CloneJob(archive, options);
     try {
       await fetchArchive(archive, job, options);
@@ -62,6 +67,11 @@ export async function pullArchive(options: DownloadOptions): Promise<void> {
   const { world, dir, history } = options;
   using archive = openArchive(dir, { world, access: "write" });
   checkHistory(archive, history);
+  if (archive.writable && options.selection !== undefined) {
+    throw new UsageError(`Cannot select files of "${dir}": it is the archive's own folder`, {
+      hint: "an owner has all files; clone the archive into another folder to have some",
+    });
+  }
   const base = archive.writable ? beginPull(archive) : undefined;
   try {
     await fetchArchive(archive, new CloneJob(archive, options), options);

@@ -15,6 +15,7 @@ import { type Emit, PROGRESS_MS, type TroveEvent } from "./events.ts";
 import type { Archive } from "./open_archive.ts";
 import { tellPeerNews } from "./peer_news.ts";
 import { RateMeter } from "./rates.ts";
+import { chosenSelection } from "./selection_note.ts";
 import { untilStopped } from "./stop_signals.ts";
 import type { ArchiveFeeds, Director, Synchronizer } from "./synchronizer.ts";
 
@@ -159,6 +160,11 @@ export class CloneJob implements Director {
     return this.#plan.ranges.every(({ start, end }) => content!.nextMissing(start, end) === -1);
   }
 
+  /** Whether every block of the content is wanted, of whatever version. */
+  get #followsAll(): boolean {
+    return this.#archive.contentFiles === undefined && this.#plan?.partial === false;
+  }
+
   #stalled(now: number): boolean {
     return this.#planning === undefined && now - this.#newsAt >= STALL_MS;
   }
@@ -189,7 +195,7 @@ export class CloneJob implements Director {
       downloadedBytes: this.#downloadedBytes,
       seconds: Math.round(this.#now() - this.#startedAt) / 1000,
       kept: plan.kept || undefined,
-      missingBlocks: (archive.contentFiles === undefined && missing) || undefined,
+      missingBlocks: (this.#followsAll && missing) || undefined,
     });
     if (plan.refused > 0) throw refusedError(plan.refused);
   }
@@ -214,7 +220,8 @@ export class CloneJob implements Director {
     const keepsHistory = archive.contentFiles === undefined;
     if (!joined) sync.join(this.#feeds.content, content, this.#feeds.metadata);
     // While the plan is made nobody can say where in the folder a block belongs.
-    if (!keepsHistory || dryRun) {
+    const { isEverything } = chosenSelection(archive, this.#options.selection);
+    if (!keepsHistory || !isEverything || dryRun) {
       sync.input({ kind: "want", feed: this.#feeds.content, ranges: [] });
     } else sync.input({ kind: "follow", feed: this.#feeds.content });
     const emit: Emit = (event) => this.#warnOnce(event);
@@ -229,13 +236,15 @@ export class CloneJob implements Director {
     this.#planning = undefined;
     this.#newsAt = this.#now();
     if (dryRun) return this.#onContent(sync);
-    if (keepsHistory) {
+    if (keepsHistory && !plan.partial) {
       if (this.#allContent && this.#isEnough()) this.#onContent(sync);
       return;
     }
-    if (plan.wanted.length === 0) return this.#onContent(sync);
+    // Where every version is kept, what is to be written may be here already.
+    const wanted = keepsHistory ? plan.ranges : plan.wanted;
+    if (wanted.length === 0) return this.#onContent(sync);
     // Told of completion at once if everything is here already.
-    sync.input({ kind: "want", feed: this.#feeds.content, ranges: plan.wanted });
+    sync.input({ kind: "want", feed: this.#feeds.content, ranges: wanted });
   }
 
   #warnOnce(event: TroveEvent): void {
@@ -297,7 +306,7 @@ export class CloneJob implements Director {
     }
     const bytesTotal = this.#plan === undefined
       ? metadata.byteLength
-      : this.#archive.contentFiles === undefined
+      : this.#followsAll
       ? content!.byteLength
       : this.#plan.bytes;
     this.#options.emit({
@@ -315,7 +324,7 @@ export class CloneJob implements Director {
   /** The content blocks that are being fetched or here. */
   #ranges(): readonly Range[] {
     if (this.#plan === undefined) return [];
-    if (this.#archive.contentFiles !== undefined) return this.#plan.ranges;
+    if (!this.#followsAll) return this.#plan.ranges;
     return [{ start: 0, end: this.#archive.content!.length }];
   }
 

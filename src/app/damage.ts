@@ -3,7 +3,11 @@ import { count } from "../base/format.ts";
 import type { RangeSet } from "../base/ranges.ts";
 import type { FeedAudit } from "../io/feed_audit.ts";
 
+/** The feeds of an archive. */
 export type FeedName = "metadata" | "content";
+
+/** `feed` is one that lies in a folder by itself. */
+export type AnyFeedName = FeedName | "feed";
 
 /** What a problem is about; `index` of the problem counts accordingly. */
 export type ProblemKind =
@@ -53,7 +57,7 @@ export type Remedy =
 
 export interface Problem {
   readonly kind: ProblemKind;
-  readonly feed?: FeedName;
+  readonly feed?: AnyFeedName;
   /** The first of `count` neighbours. */
   readonly index?: number;
   readonly count?: number;
@@ -67,7 +71,7 @@ export interface Problem {
 
 /** What is said of a feed as such; its blocks may belong to working files, told elsewhere. */
 export function problemsOfFeed(
-  feed: FeedName,
+  feed: AnyFeedName,
   audit: FeedAudit,
   options: {
     readonly owned: boolean;

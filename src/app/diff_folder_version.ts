@@ -16,6 +16,7 @@ import { type FolderPlace, LinkedFolders } from "../io/linked_folders.ts";
 import type { ArchiveView } from "./archive_view.ts";
 import type { ChangeKind, Difference, Side } from "./difference.ts";
 import { type IgnoreRules, readIgnoreRules } from "./ignore_file.ts";
+import { selectionOf } from "./selection_note.ts";
 
 export interface FolderDiffOptions {
   /** Told of what cannot be compared, and why. `path` has no leading slash. */
@@ -30,7 +31,7 @@ type LocalItem = Pick<FolderItem, "kind" | "size" | "mode">;
 /**
  * The paths that differ, in the order of a listing: what is only in the version was removed, what is
  * only in the folder was added. A name that an import leaves out is not looked at; in a copy of
- * somebody else's archive, though, every file of the version counts.
+ * somebody else's archive, though, every file of the version counts that is selected.
  *
  * @throws {UsageError} If the archive has no working files.
  * @throws {StorageError} If the folder cannot be read.
@@ -48,14 +49,19 @@ export async function* diffFolder(
     });
   }
   const rules = readIgnoreRules(root);
+  const selection = selectionOf(archive);
   const archived = new Map<string, WalkedFile>();
+  const unselected = new Set<string>();
   for (const file of view.files()) {
-    if (!archive.owned || !rules.ignores(file.path.slice(1))) archived.set(file.path, file);
+    const folder = kindOfMode(file.stat.mode) === "directory";
+    if (!selection.selects(file.path, { folder })) unselected.add(file.path);
+    else if (!archive.owned || !rules.ignores(file.path.slice(1))) archived.set(file.path, file);
   }
   const local = new FolderScan(root, { rules, archived, onSkip }).run();
   const total = bytesToRead(archived, local);
   let done = 0;
   for (const path of sortListed(new Set([...archived.keys(), ...local.keys()]))) {
+    if (unselected.has(path)) continue;
     const file = archived.get(path);
     const item = local.get(path);
     let same = false;

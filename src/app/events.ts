@@ -15,6 +15,8 @@ type OneEvent =
     writable: boolean;
     version: number;
   }
+  /** A feed by itself is open; it has so many blocks as far as is known here. */
+  | { event: "feed"; key: string; discoveryKey: string; dir: string; blocks: number }
   | {
     event: "imported";
     put: number;
@@ -59,6 +61,8 @@ type OneEvent =
     kept?: number;
     /** Where every version is kept: content blocks of older versions that no peer has. */
     missingBlocks?: number;
+    /** Of a feed by itself, which has no files: its blocks. `version` is the same then. */
+    blocks?: number;
   }
   /** With `--dry-run`: a file that would be fetched or deleted, and how many there are. */
   | { event: "change"; type: "put" | "del"; path: string; size: number }

@@ -39,8 +39,10 @@ export async function findGone(
   const files: GoneFile[] = [];
   const warnings: { code: string; message: string }[] = [];
   if (keepDeleted) return { files, warnings };
-  // One that is replaced stays until the new one is complete.
-  const live = new Set([...version.files, ...version.emptyFiles].map((file) => file.target));
+  // One that is replaced stays until the new one is complete, or for good if it is not selected.
+  const live = new Set(
+    [...version.files, ...version.emptyFiles, ...version.unselected].map(({ target }) => target),
+  );
   const parents = new Map<string, string | undefined>();
   for (const { type, path, stat } of changesSince(archive, version, history.applied)) {
     const safe = safePath(path, { windows: Deno.build.os === "windows" });

@@ -8,10 +8,9 @@ import { NotFoundError } from "../base/errors.ts";
 import { count, formatBytes } from "../base/format.ts";
 import { kindOfMode } from "../core/archive/entry.ts";
 import { safePath } from "../core/archive/safe_path.ts";
-import { runItems } from "../core/archive/steps.ts";
-import { walkFiles } from "../core/archive/walk.ts";
 import type { ArchiveView, ViewedFile } from "./archive_view.ts";
 import type { Archive } from "./open_archive.ts";
+import { filesSelectedFirst } from "./selection_note.ts";
 
 /** How many files a message names before it only counts. */
 const NAMED_FILES = 5;
@@ -75,7 +74,7 @@ export function missingError(
 function workingFiles(archive: Archive): ReadonlyMap<number, string> | undefined {
   if (archive.contentFiles === undefined) return undefined;
   const sources = new Map<number, string>();
-  for (const { path, stat } of runItems(walkFiles(archive.version), archive.entry)) {
+  for (const { path, stat } of filesSelectedFirst(archive)) {
     const safe = safePath(path);
     if (safe.kind === "refused" || stat.blocks === 0 || kindOfMode(stat.mode) !== "file") continue;
     // Of several with the same blocks the first one is read.

@@ -23,6 +23,7 @@ import { ImportScope } from "./import_scope.ts";
 import { ImportReport, type ImportSummary } from "./import_report.ts";
 import { ImportWriter } from "./import_writer.ts";
 import type { Archive } from "./open_archive.ts";
+import { refusePartialImport } from "./selection_note.ts";
 import { refuseUnfinishedPull } from "./version_notes.ts";
 
 export type { ImportSummary } from "./import_report.ts";
@@ -75,6 +76,7 @@ export async function importFolder(
   options: ImportOptions,
 ): Promise<ImportSummary> {
   refuseUnfinishedPull(archive.paths);
+  refusePartialImport(archive);
   const memory = options.memory ?? new ImportMemory();
   const report = new ImportReport({ ...options, told: memory.told });
   const rules = readIgnoreRules(archive.paths.dir, options);

@@ -19,6 +19,7 @@ import {
 } from "./archive_folder.ts";
 import { lockArchive } from "./archive_lock.ts";
 import { openArchive, readPublicKey } from "./open_archive.ts";
+import { refusePartialOwner } from "./selection_note.ts";
 import { findSecretKey, fitsPublicKey, keepSecretKey } from "./secret_keys.ts";
 
 /** More than any form of a key takes: what is longer is another file. */
@@ -94,6 +95,7 @@ export function importKey(paths: ArchivePaths, secretKey: Uint8Array, world: Wor
   if (before.path !== undefined) {
     return { already: true, path: before.path, warnings: list(before.warning) };
   }
+  refusePartialOwner(paths);
   const aside = setAside(secretKeyPath(world, discoveryKey(publicKey)), secretKey);
   const path = keepSecretKey(publicKey, secretKey, world);
   writeSmallFile(paths.ogd, new Uint8Array(1), { mode: 0o644 });

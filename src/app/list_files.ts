@@ -1,8 +1,10 @@
 /** What is at a path of a version: one file, the files and folders in it, or all below it. */
 import { NotFoundError } from "../base/errors.ts";
 import { kindOfMode, type Stat } from "../core/archive/entry.ts";
+import type { Selection } from "../core/archive/selection.ts";
 import { compareNames } from "../core/archive/tree_path.ts";
 import type { ArchiveView } from "./archive_view.ts";
+import { selectionOf } from "./selection_note.ts";
 
 export interface ListedFile {
   readonly path: string;
@@ -14,6 +16,8 @@ export interface ListedFile {
   readonly folder: boolean;
   /** How many of its content blocks are here. */
   readonly held: number;
+  /** Whether it is to be here. */
+  readonly selected: boolean;
 }
 
 /**
@@ -27,6 +31,8 @@ export function* listFiles(
   path: string,
   options: { recursive: boolean },
 ): Generator<ListedFile, void, void> {
+  const selection = selectionOf(view.archive);
+  const listed = (item: Item) => describe(view, item, selection);
   const own = path === "/" ? undefined : view.find(path);
   const items = view.folder(path) ?? [];
   if (items.length === 0 && own === undefined && path !== "/") {
@@ -36,27 +42,32 @@ export function* listFiles(
   }
   if (items.length === 0 && own !== undefined) {
     // An empty folder that was made on purpose has nothing to list.
-    if (!isFolder(own.stat)) yield listed(view, own);
+    if (!isFolder(own.stat)) yield listed(own);
     return;
   }
   if (options.recursive) {
-    for (const file of view.files(path)) yield listed(view, file);
+    for (const file of view.files(path)) yield listed(file);
     return;
   }
   const base = path === "/" ? "" : path;
   for (const item of [...items].sort((a, b) => compareNames(a.name, b.name))) {
-    yield listed(view, { ...item, path: `${base}/${item.name}` });
+    yield listed({ ...item, path: `${base}/${item.name}` });
   }
 }
 
-function listed(
-  view: ArchiveView,
-  item: { path: string; stat?: Stat; seq: number; folder?: boolean },
-): ListedFile {
+/** A file, or a folder that may exist only by what is in it. */
+interface Item {
+  readonly path: string;
+  readonly stat?: Stat;
+  readonly seq: number;
+  readonly folder?: boolean;
+}
+
+function describe(view: ArchiveView, item: Item, selection: Selection): ListedFile {
   const { path, stat, seq } = item;
   const folder = stat === undefined || item.folder === true || isFolder(stat);
   const held = stat === undefined ? 0 : view.countHeld({ path, stat });
-  return { path, stat, seq, folder, held };
+  return { path, stat, seq, folder, held, selected: selection.selects(path, { folder }) };
 }
 
 function isFolder(stat: Stat): boolean {

@@ -13,6 +13,7 @@ import type { StopSignal, World } from "../base/world.ts";
 import type { PeerAddress, Report } from "../core/sync/inputs.ts";
 import { AHEAD_HINT, BlankFeed, type Comparison, FORKED_HINT } from "../core/sync/probe.ts";
 import type { Receiver } from "../csp/channel.ts";
+import type { FeedStore } from "../io/feed_store.ts";
 import { METADATA } from "./clone_archive.ts";
 import type { Emit } from "./events.ts";
 import { checkContentLength } from "./lost_history.ts";
@@ -53,7 +54,8 @@ export async function checkOwnership(archive: Archive, options: OwnershipOptions
   checkServed(archive, world);
   checkContentLength(archive);
   if (peers.length === 0) return;
-  const check = await compareWithPeers(archive, options, contradiction);
+  const judge: Judge = (address, found) => contradiction(archive, address, found);
+  const check = await compareWithPeers(archive.metadata, options, judge);
   if (check.compared > 0) return;
   const message = `Could not compare this archive with ${check.reasons()}; if it was changed on ` +
     "another machine as well, that goes unnoticed";
@@ -61,32 +63,32 @@ export async function checkOwnership(archive: Archive, options: OwnershipOptions
 }
 
 /**
- * Before more is fetched into an archive: see that what peers have goes on from what is here. Two
+ * Before more is fetched into a feed, an archive's metadata or a bare one: see that what peers have goes on from what is here. Two
  * histories of the same length would otherwise pass for the same, and a longer one would be taken
  * in before it shows that it is another. Peers that cannot be reached are met again when fetching.
  *
  * @throws {ForkError} If a peer holds another history. Nothing was changed.
  * @throws {InterruptedError} If a signal came meanwhile.
  */
-export async function refuseForks(archive: Archive, options: OwnershipOptions): Promise<void> {
-  if (archive.metadata.length === 0 || options.peers.length === 0) return;
-  await compareWithPeers(archive, options, otherHistory);
+export async function refuseForks(
+  { metadata }: Pick<Archive, "metadata">,
+  options: OwnershipOptions,
+): Promise<void> {
+  if (metadata.length === 0 || options.peers.length === 0) return;
+  const judge: Judge = (address, found) => otherHistory(metadata.length, address, found);
+  await compareWithPeers(metadata, options, judge);
 }
 
 /** What is wrong with what was found at a peer, if anything. */
-type Judge = (
-  archive: Archive,
-  address: PeerAddress,
-  found: Comparison,
-) => TroveError | undefined;
+type Judge = (address: PeerAddress, found: Comparison) => TroveError | undefined;
 
 async function compareWithPeers(
-  archive: Archive,
+  metadata: FeedStore,
   options: OwnershipOptions,
   judge: Judge,
 ): Promise<OwnershipCheck> {
   const { world, peers, signals } = options;
-  const check = new OwnershipCheck(archive, options, judge);
+  const check = new OwnershipCheck(options, judge);
   const sync = new Synchronizer({
     world,
     director: check,
@@ -94,7 +96,6 @@ async function compareWithPeers(
     persistent: false,
     signals,
   });
-  const { metadata } = archive;
   sync.join(METADATA, metadata, METADATA, new BlankFeed(metadata.publicKey));
   sync.input({ kind: "probe", feed: METADATA, against: metadata });
   for (const address of peers) sync.input({ kind: "found", address, primary: METADATA });
@@ -103,7 +104,6 @@ async function compareWithPeers(
 }
 
 class OwnershipCheck implements Director {
-  readonly #archive: Archive;
   readonly #world: World;
   readonly #judge: Judge;
   readonly #startedAt: number;
@@ -115,8 +115,7 @@ class OwnershipCheck implements Director {
   /** How many peers were compared with. */
   compared = 0;
 
-  constructor(archive: Archive, { world, peers }: OwnershipOptions, judge: Judge) {
-    this.#archive = archive;
+  constructor({ world, peers }: OwnershipOptions, judge: Judge) {
     this.#judge = judge;
     this.#world = world;
     this.#startedAt = world.clock.monotonic();
@@ -160,7 +159,7 @@ class OwnershipCheck implements Director {
   }
 
   #take(address: PeerAddress, found: Comparison, sync: Synchronizer): void {
-    const error = this.#judge(this.#archive, address, found);
+    const error = this.#judge(address, found);
     if (error !== undefined) return sync.stop(error);
     if (found.kind === "unproven" || found.kind === "unclear") {
       this.#reasons.set(address, "it cannot prove what it has");
@@ -178,14 +177,14 @@ class OwnershipCheck implements Director {
 
 /** Why nothing may be fetched after what was found at a peer; undefined if it may. */
 function otherHistory(
-  { metadata }: Archive,
+  length: number,
   address: PeerAddress,
   found: Comparison,
 ): TroveError | undefined {
   if (found.kind !== "forked") return undefined;
   return new ForkError(
     `Cannot fetch from peer ${address}: it has another history (version ${found.length - 1} ` +
-      `there, ${metadata.length - 1} here), signed with the same secret key`,
+      `there, ${length - 1} here), signed with the same secret key`,
     { hint: "nothing was changed; ask the owner which of the two goes on" },
   );
 }

@@ -1,6 +1,7 @@
 /** Whose a file on disk is: the archive's, as any of its versions had it, or the user's. */
 import { kindOfMode, type Stat } from "../core/archive/entry.ts";
 import { findFile, readHistory } from "../core/archive/lookup.ts";
+import type { Selection } from "../core/archive/selection.ts";
 import { runItems, runLookup } from "../core/archive/steps.ts";
 import { fileMatches } from "../io/file_blocks.ts";
 import { lookAt } from "../io/folder.ts";
@@ -31,13 +32,19 @@ export class PathHistory {
    */
   readonly base: number | undefined;
   readonly #archive: Archive;
+  readonly #selection: Selection;
   readonly #version: number;
   readonly #signal: AbortSignal | undefined;
   #puts: Map<string, Put[]> | undefined;
   #hashedBytes = 0;
 
-  constructor(archive: Archive, options: { version: number; signal?: AbortSignal }) {
+  /** @param options.selection What was selected of `synced`. */
+  constructor(
+    archive: Archive,
+    options: { version: number; selection: Selection; signal?: AbortSignal },
+  ) {
     this.#archive = archive;
+    this.#selection = options.selection;
     this.#version = options.version;
     this.#signal = options.signal;
     const note = (name: "latest" | "synced" | "pulling") =>
@@ -54,13 +61,14 @@ export class PathHistory {
   }
 
   /** Whether a file of this very entry was put here, with its mode and time. */
-  wasApplied({ seq }: PlannedFile): boolean {
-    return seq <= this.synced;
+  wasApplied({ seq, path }: PlannedFile): boolean {
+    return seq <= this.synced && this.#selection.selects(path);
   }
 
   /** Whether the archive put a file at this path of this folder before, or the owner had it there. */
-  wasPut({ path, seq, ...file }: PlannedFile): boolean {
-    if (seq <= this.synced) return true;
+  wasPut(planned: PlannedFile): boolean {
+    const { path, seq, ...file } = planned;
+    if (this.wasApplied(planned)) return true;
     if (this.#isHeld(file) && this.isNamedAt(seq)) return true;
     if (this.synced > 0 && this.#hadFile(path)) return true;
     // The blocks of older entries are given up when a newer version is applied.
@@ -111,6 +119,7 @@ export class PathHistory {
 
   /** Whether the version that was all here had a file at the path. */
   #hadFile(path: string): boolean {
+    if (!this.#selection.selects(path)) return false;
     const stat = runLookup(findFile(this.synced, path), this.#archive.entry)?.stat;
     return stat !== undefined && kindOfMode(stat.mode) === "file" &&
       (stat.blocks > 0 || stat.size === 0);

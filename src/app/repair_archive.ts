@@ -120,7 +120,7 @@ class Repair {
         audit = this.#mendLocally(this.#look());
       }
       if (this.#needsSignature(audit, "content")) {
-        const { files } = audit;
+        const files = [...audit.files, ...audit.unselected];
         const block = this.#anyBlock(audit);
         await this.#regain("content", audit, () =>
           this.#open(audit, (archive) => {
@@ -202,8 +202,9 @@ class Repair {
   }
 
   /** A content block that has a place. */
-  #anyBlock({ history, files }: ArchiveAudit): number {
-    return history ? 0 : distinctFiles(files)[0]?.offset ?? 0;
+  #anyBlock({ history, files, unselected }: ArchiveAudit): number {
+    if (history) return 0;
+    return (distinctFiles(files)[0] ?? distinctFiles(unselected)[0])?.offset ?? 0;
   }
 
   async #fetch(

@@ -54,6 +54,10 @@ export interface Survey {
   readonly toPlace: ToPlace[];
   /** Left as the user has them. */
   readonly kept: PlannedFile[];
+  /** Not selected, and here from before: blocks of them are under their names. */
+  readonly beside: PlannedFile[];
+  /** Not selected, and not here any more although blocks of them are marked as held. */
+  readonly lost: PlannedFile[];
   /** Places of files that have to go because something of another kind takes theirs. */
   readonly inTheWay: Set<string>;
   /** What to tell the user: code and message. */
@@ -82,6 +86,8 @@ class Surveyor {
     undressed: [],
     toPlace: [],
     kept: [],
+    beside: [],
+    lost: [],
     inTheWay: new Set(),
     warnings: [],
   };
@@ -113,7 +119,22 @@ class Surveyor {
       );
       if (obstacle !== undefined && !await this.#mayGo(obstacle)) this.#clear(obstacle);
     }
+    for (const file of this.#files.unselected) await this.#lookAside(file);
     return this.#found;
+  }
+
+  /** Only what is marked as held matters: peers are told of it. */
+  async #lookAside(file: PlannedFile): Promise<void> {
+    const { paths: { dir }, content, contentFiles } = this.#archive;
+    const { offset, blocks, target } = file;
+    if (contentFiles === undefined || content === undefined) return;
+    if (content.nextHeld(offset, offset + blocks) === -1) return;
+    const info = obstacleAbove(dir, target, this.#parents) === undefined
+      ? lookAt(target)
+      : undefined;
+    const standing = info?.isFile ? await this.#judgeFile(file, info) : undefined;
+    const isHere = standing !== undefined && standing !== "edited";
+    (isHere ? this.#found.beside : this.#found.lost).push(file);
   }
 
   /** Whether no entry since touches what the owner may have changed and not imported. */

@@ -12,7 +12,7 @@ import {
 import { type ArchiveAudit, type ArchiveAuditOptions, auditArchive } from "./audit_archive.ts";
 
 export type { ArchiveAudit, AuditProgress } from "./audit_archive.ts";
-export type { FeedName, Problem, ProblemKind } from "./damage.ts";
+export type { AnyFeedName, Problem, ProblemKind } from "./damage.ts";
 
 /** While a writer is at work it is looked again so often, until what was seen did not change. */
 const MAX_ROUNDS = 3;

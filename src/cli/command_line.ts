@@ -3,7 +3,14 @@ import { type Command, Option } from "commander";
 import { UsageError } from "../base/errors.ts";
 import type { World } from "../base/world.ts";
 import type { CommandContext, CommonOptions } from "./context.ts";
-import { collectPeer, parseCount, parseDuration, parsePort, splitPeers } from "./options.ts";
+import {
+  collectPattern,
+  collectPeer,
+  parseCount,
+  parseDuration,
+  parsePort,
+  splitPeers,
+} from "./options.ts";
 
 /** Given to every command's `add…` function. */
 export interface CommandLine {
@@ -81,9 +88,24 @@ export function addPeerOptions(command: Command, world: World, timeout: string):
   return command;
 }
 
+/** About `--select` and `--exclude`, for the help. */
+const SELECTION_HELP = `
+Patterns are about paths from the archive's root on; quote them. A file or a folder is meant with
+all that is below it (photos), a glob is one as in **/*.jpg, and a slash at its end means what is
+in such folders (20*/). The folder remembers them: --select '**' is everything again.`;
+
 /** The options of every command that downloads into a folder. */
 export function addDownloadOptions(command: Command): Command {
   return command
+    .addHelpText("after", SELECTION_HELP)
+    .addOption(
+      new Option("--select <glob>", "fetch these files or folders only (repeatable)")
+        .argParser(collectPattern),
+    )
+    .addOption(
+      new Option("--exclude <glob>", "leave these out, whatever is selected (repeatable)")
+        .argParser(collectPattern),
+    )
     .option("--history", "keep the content of every version, not of the newest files only")
     .option("--overwrite", "replace files in the way that are not the archive's")
     .option("--keep-local", "leave files that were changed or deleted here as they are")

@@ -28,6 +28,8 @@ export interface PeerOptions extends CommonOptions {
 
 /** Options of every command that downloads into a folder. */
 export interface DownloadOptions extends PeerOptions {
+  readonly select?: readonly string[];
+  readonly exclude?: readonly string[];
   readonly history?: boolean;
   readonly overwrite?: boolean;
   readonly keepLocal?: boolean;

@@ -21,6 +21,7 @@ export function downloadFrom(
       hint: "name one that has the archive with --peer HOST:PORT",
     });
   }
+  const { select, exclude } = options;
   const { overwrite, keepLocal, keepDeleted, maxDelete, dryRun } = options;
   return {
     world,
@@ -29,6 +30,9 @@ export function downloadFrom(
       ? undefined
       : { host: options.host ?? ANY_HOST, port: options.port, exact: options.port !== 0 },
     timeoutMs: options.timeout,
+    selection: select === undefined && exclude === undefined
+      ? undefined
+      : { select: select ?? [], exclude: exclude ?? [] },
     emit: (event) => output.emit(event),
     ...{ overwrite, keepLocal, keepDeleted, maxDelete, dryRun },
   };

@@ -35,7 +35,7 @@ function ls(text: string | undefined, options: LsOptions, { world, output }: Com
   });
   using archive = openArchive(paths.dir, { world, access: "read" });
   const view = new ArchiveView(archive, options.version);
-  const total = { files: 0, folders: 0, bytes: 0, missing: 0 };
+  const total = { files: 0, folders: 0, bytes: 0, missing: 0, unselected: 0 };
   for (const file of listFiles(view, path, { recursive: options.recursive === true })) {
     const heard = output.json
       ? output.record("ls", recordOf(file))
@@ -43,19 +43,21 @@ function ls(text: string | undefined, options: LsOptions, { world, output }: Com
     if (!heard) return;
     if (file.folder) total.folders++;
     else total.files++;
-    if (!isHere(file)) total.missing++;
+    if (!isHere(file)) file.selected ? total.missing++ : total.unselected++;
     total.bytes += file.stat?.size ?? 0;
   }
   const parts = [`${count(total.files, "file")} (${formatBytes(total.bytes)})`];
   if (total.folders > 0) parts.push(count(total.folders, "folder"));
   if (total.missing > 0) parts.push(`the bytes of ${total.missing} are not here`);
+  if (total.unselected > 0) parts.push(`${total.unselected} not selected`);
   output.say(output.paint("dim", parts.join(", ")));
 }
 
-function recordOf({ path, stat, seq, folder, held }: ListedFile): object {
+function recordOf({ path, stat, seq, folder, held, selected }: ListedFile): object {
   const { size, mode, mtime, blocks, offset } = stat ?? {};
+  const left = stat === undefined || selected ? {} : { selected };
   const here = stat === undefined ? undefined : held;
-  return { path, size, mode, mtime, blocks, offset, version: seq, folder, held: here };
+  return { path, size, mode, mtime, blocks, offset, version: seq, folder, held: here, ...left };
 }
 
 /** As seen from the folder that is listed; the one file that was asked for, by its whole path. */

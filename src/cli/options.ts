@@ -1,6 +1,7 @@
 /** The values of options: checked, and in the units that the program uses. */
 import { type Command, Option } from "commander";
 import { formatAddress, parseAddress } from "../app/addresses.ts";
+import { checkPattern } from "../app/selection_note.ts";
 import { UsageError } from "../base/errors.ts";
 
 const UNIT_MS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
@@ -44,6 +45,11 @@ export function parseCount(text: string): number {
 /** For options that may be given several times. */
 export function collectPeer(text: string, before: readonly string[] = []): string[] {
   return [...before, formatAddress(parseAddress(text))];
+}
+
+/** A pattern of paths, for options that may be given several times. */
+export function collectPattern(text: string, before: readonly string[] = []): string[] {
+  return [...before, checkPattern(text)];
 }
 
 /** From an environment variable: addresses separated by commas or blanks. */

@@ -133,6 +133,9 @@ export class CommandOutput {
       case "archive":
         this.result(this.#paint("1", event.link));
         return;
+      case "feed":
+        this.result(this.#paint("1", event.key));
+        return;
       case "imported": {
         const { put, deleted, same, skipped, bytes, seconds, version } = event;
         const parts = [`${count(put, "file")} added or changed (${formatBytes(bytes)})`];
@@ -167,9 +170,11 @@ export class CommandOutput {
       }
       case "synced": {
         const { version, files, bytes, downloadedBytes, seconds, kept, missingBlocks } = event;
+        const what = event.blocks === undefined
+          ? `version ${version}, ${count(files, "file")}`
+          : count(event.blocks, "block");
         const parts = [
-          `Complete: version ${version}`,
-          `${count(files, "file")} (${formatBytes(bytes)})`,
+          `Complete: ${what} (${formatBytes(bytes)})`,
           `${formatBytes(downloadedBytes)} downloaded in ${formatSeconds(seconds)}`,
         ];
         if (kept) {

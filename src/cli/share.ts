@@ -2,6 +2,8 @@
 import { resolve } from "node:path";
 import { DEFAULT_PORT } from "../app/addresses.ts";
 import type { TroveEvent } from "../app/events.ts";
+import { feedIn } from "../app/feed_folder.ts";
+import { shareFeed } from "../app/feed_job.ts";
 import { shareFolder } from "../app/share_folder.ts";
 import { stopSignals } from "../app/stop_signals.ts";
 import { count } from "../base/format.ts";
@@ -81,8 +83,7 @@ async function share(
   const { world, output } = context;
   using stop = stopSignals(world);
   const warnings = new WarningLimit(output);
-  let isOwn = true;
-  await shareFolder({
+  const serving = {
     world,
     dir: resolve(world.cwd(), dir ?? "."),
     peers: options.peer ?? [],
@@ -92,12 +93,19 @@ async function share(
       exact: options.port !== undefined && options.port !== 0,
     },
     timeoutMs: options.timeout,
+    signals: stop.signals,
+  };
+  if (feedIn(serving.dir) !== undefined) {
+    return await shareFeed({ ...serving, emit: (event) => output.emit(event) });
+  }
+  let isOwn = true;
+  await shareFolder({
+    ...serving,
     history: options.history,
     importFirst: options.import,
     watch: options.watch,
     ignoreHidden: options.ignoreHidden,
     reuseContent: options.reuseContent,
-    signals: stop.signals,
     emit: (event) => {
       if (warnings.take(event)) output.emit(event);
       if (event.event === "warning" && event.code === "read-only") isOwn = false;

@@ -1,6 +1,7 @@
 /** `trove status [dir]` */
 import { type ArchiveStatus, readStatus } from "../app/archive_status.ts";
 import { locateArchive } from "../app/locate.ts";
+import { describeSelection } from "../app/selection_note.ts";
 import { count, formatBytes, printable } from "../base/format.ts";
 import { addCommand, type CommandLine } from "./command_line.ts";
 import type { CommandContext, CommonOptions } from "./context.ts";
@@ -42,9 +43,14 @@ function rowsOf(found: ArchiveStatus): [string, string][] {
   const listed = files === undefined || bytes === undefined
     ? "unknown: the metadata is not complete"
     : `${count(files, "file")} (${formatBytes(bytes)})`;
+  const rows: [string, string][] = [["files", listed]];
+  if (found.selection !== undefined) {
+    const left = `${count(found.unselected ?? 0, "file")} not selected`;
+    rows.push(["only", printable(`${describeSelection(found.selection)} (${left})`)]);
+  }
   const lacking = blocks === blocksTotal ? "" : " (incomplete)";
   return [
-    ["files", listed],
+    ...rows,
     ["version", String(version)],
     ["blocks", `${blocks} of ${blocksTotal}${lacking}`],
     ["access", writable ? "yours: you can change it" : "read-only"],

@@ -2,20 +2,31 @@
 import { resolve } from "node:path";
 import { PROGRESS_MS } from "../app/events.ts";
 import {
+  type AnyFeedName,
   type ArchiveAudit,
   type AuditProgress,
-  type FeedName,
   isSound,
   locateDamaged,
   type Problem,
   type ProblemKind,
   verifyArchive,
 } from "../app/verify_archive.ts";
+import { feedIn } from "../app/feed_folder.ts";
+import { type BareFeedAudit, verifyFeed } from "../app/verify_feed.ts";
 import { ProofError } from "../base/errors.ts";
 import { count, printable } from "../base/format.ts";
 import { addCommand, type CommandLine } from "./command_line.ts";
 import type { CommandContext, CommonOptions } from "./context.ts";
 import { addDirOption, chosenFolder } from "./options.ts";
+
+/** What is shown of an archive, or of a feed by itself. */
+type Audit =
+  & Pick<ArchiveAudit, "problems">
+  & Partial<Pick<ArchiveAudit, "metadata" | "content" | "files" | "version">>
+  & {
+    readonly paths: { readonly dir: string; readonly layout?: ArchiveAudit["paths"]["layout"] };
+    readonly feed?: BareFeedAudit["feed"];
+  };
 
 /** How many problems of one kind people are shown. */
 const SHOWN = 5;
@@ -49,20 +60,31 @@ function verify(
   context: CommandContext,
 ): void {
   const { world, output } = context;
-  const paths = locateDamaged(resolve(world.cwd(), dir ?? "."));
+  const place = resolve(world.cwd(), dir ?? ".");
   const onProgress = showProgress(context);
-  const audit = verifyArchive(paths, { world, quick, onProgress });
+  const bare = feedIn(place);
+  const audit: Audit = bare !== undefined
+    ? verifyFeed(bare, { quick, onProgress })
+    : verifyArchive(locateDamaged(place), { world, quick, onProgress });
   const heard = output.json ? printRecords(audit, context) : printSummary(audit, context);
   if (heard) refuseDamaged(audit);
 }
 
 /** @throws {ProofError} If anything is wrong: with what to try. */
-export function refuseDamaged(audit: ArchiveAudit): void {
+export function refuseDamaged(audit: Audit): void {
   if (isSound(audit)) return;
   const { paths, problems } = audit;
   const wrong = problems.filter(({ harmless }) => harmless !== true);
   const remedies = new Set(wrong.map(({ repair }) => repair));
   const hints: string[] = [];
+  if (audit.feed !== undefined) {
+    throw new ProofError(
+      `Cannot vouch for "${paths.dir}": ${count(wrong.length, "problem")} found`,
+      {
+        hint: "fetch it into another folder: trove clone --feed",
+      },
+    );
+  }
   if (remedies.has("local") || remedies.has("peer")) {
     hints.push(
       remedies.has("peer") ? "trove repair --peer HOST:PORT mends it" : "run trove repair",
@@ -90,11 +112,11 @@ export function showProgress(
 }
 
 /** Answers false when nobody reads any more. */
-export function printRecords(audit: ArchiveAudit, { output }: CommandContext): boolean {
+export function printRecords(audit: Audit, { output }: CommandContext): boolean {
   for (const problem of audit.problems) {
     if (!output.record("problem", problem)) return false;
   }
-  for (const feed of ["metadata", "content"] as const) {
+  for (const feed of ["metadata", "content", "feed"] as const) {
     const found = audit[feed];
     if (found === undefined) continue;
     const { counts, length } = found;
@@ -121,10 +143,11 @@ function* numbersIn(set: Iterable<{ start: number; end: number }>): Generator<nu
 }
 
 /** A line for each part, and below it the first few things that are wrong. */
-export function printSummary(audit: ArchiveAudit, { output }: CommandContext): boolean {
-  const { problems, files, metadata, content } = audit;
+export function printSummary(audit: Audit, { output }: CommandContext): boolean {
+  const { problems, files } = audit;
   const rows: [name: string, what: string, about: readonly Problem[]][] = [];
-  const feedRow = (feed: FeedName, found = audit[feed]) => {
+  const feedRow = (feed: AnyFeedName) => {
+    const found = audit[feed];
     if (found === undefined) return;
     const { blocks, nodes, signatures } = found.counts;
     const parts = [
@@ -134,10 +157,9 @@ export function printSummary(audit: ArchiveAudit, { output }: CommandContext): b
     ];
     rows.push([feed, parts.join(""), problems.filter((problem) => problem.feed === feed)]);
   };
-  feedRow("metadata", metadata);
-  feedRow("content", content);
+  for (const feed of ["metadata", "content", "feed"] as const) feedRow(feed);
   const rest = problems.filter(({ feed }) => feed === undefined);
-  if (audit.paths.layout === "dat" || rest.length > 0) {
+  if (files !== undefined && (audit.paths.layout === "dat" || rest.length > 0)) {
     rows.push(["files", `${count(files.length, "file")} of version ${audit.version}`, rest]);
   }
   for (const [name, what, about] of rows) {
