@@ -14,20 +14,25 @@ import type { DownloadChoices } from "./checkout_plan.ts";
 import { glanceAt, HostedArchive, openHosted, type Wanted } from "./hosted_archive.ts";
 import {
   FORK_RETRY_MS,
-  IDLE_MS,
-  LOOK_MS,
   LOOKS_PER_TURN,
-  MAX_DIALLED,
   MAX_FETCHING,
   MAX_FOLLOWING,
   MAX_OPEN,
-  REOPEN_MS,
   RETRY_MS,
   REVISIT_MS,
-  STALL_MS,
   VISIT_MS,
 } from "./seed_limits.ts";
 import { Complaints, type SeedNews } from "./seed_news.ts";
+import {
+  dueOf,
+  hasDue,
+  type Hosted,
+  idlestOf,
+  isFetching,
+  isResting,
+  isToBeClosed,
+  placesFor,
+} from "./seed_schedule.ts";
 import type { Synchronizer } from "./synchronizer.ts";
 
 export interface HostOptions {
@@ -40,29 +45,6 @@ export interface HostOptions {
   readonly choices: DownloadChoices;
   /** Told when something is wrong with a folder: it may hold another archive by now. */
   readonly onDoubt?: (dir: string) => void;
-}
-
-/** All that is kept of an archive while it is not open. */
-interface Hosted {
-  readonly wanted: Wanted;
-  readonly link: string;
-  /** The discovery key in hex. */
-  readonly name: string;
-  readonly complaints: Complaints;
-  /** Why it could not be opened, as it was told. */
-  readonly openComplaints: Complaints;
-  /** Our own is served as it is; everything else is kept up to date. */
-  owned?: boolean;
-  open?: HostedArchive;
-  /** It is being closed. */
-  closing?: Promise<void>;
-  /** Not to be opened before. */
-  retryAt: number;
-  /** To be visited from then on, to be kept up to date. */
-  dueAt: number;
-  /** The version whose files were all here when it was looked at last. */
-  synced?: number;
-  removed: boolean;
 }
 
 export class ArchiveHost {
@@ -128,9 +110,7 @@ export class ArchiveHost {
     if (this.#fresh.length > 0) {
       this.lookAtAdded().catch((error) => this.#options.sync.stop(error));
     }
-    for (const hosted of [...this.#open]) this.#review(hosted, now);
-    this.#limitFollowing();
-    this.#fetchNext(now);
+    this.#schedule(now);
     this.tellProgress();
   }
 
@@ -336,77 +316,27 @@ export class ArchiveHost {
   /** Make sure that one more archive may be open. */
   #makeRoom(): boolean {
     if (this.#open.size < MAX_OPEN) return true;
-    let idlest: Hosted | undefined;
-    for (const hosted of this.#open) {
-      const { guests, quietSince } = hosted.open!;
-      if (guests.size > 0) continue;
-      if (idlest === undefined || this.#isIdler(hosted, idlest)) idlest = hosted;
-      else if (quietSince < idlest.open!.quietSince) idlest = hosted;
-    }
+    const idlest = idlestOf(this.#open);
     if (idlest === undefined) return false;
     this.#close(idlest);
     return true;
   }
 
-  /** Those without a peer go before those that follow one. */
-  #isIdler({ open: one }: Hosted, { open: other }: Hosted): boolean {
-    if (one!.peers === 0 !== (other!.peers === 0)) return one!.peers === 0;
-    return one!.quietSince < other!.quietSince;
-  }
-
-  /** Close an archive that has no peers, is out of date, or gets nowhere while others wait. */
-  #review(hosted: Hosted, now: number): void {
-    const open = hosted.open!;
-    const isFetching = open.follower !== undefined && !open.follower.isComplete;
-    if (open.follower === undefined && this.#isOver(open, now)) return this.#close(hosted);
-    if (open.peers === 0 && now - open.quietSince >= IDLE_MS) {
-      if (!isFetching || this.#options.peers.length === 0) return this.#close(hosted);
+  /** Close what has no reason to be open, and open those whose turn it is to be fetched. */
+  #schedule(now: number): void {
+    const { peers } = this.#options;
+    const visits = peers.length > 0; // without, whoever has something comes by itself
+    for (const hosted of [...this.#open]) {
+      const othersWait = () => visits && hasDue(this.#hosted.values(), now);
+      if (isToBeClosed(hosted.open!, now, { visits, othersWait })) this.#close(hosted);
     }
-    if (!isFetching || open.guests.size > 0 || now - open.follower!.newsAt < STALL_MS) return;
-    if (this.#isAnyDue(now)) this.#close(hosted);
-  }
-
-  /** Whether an archive that is only read is to be opened anew. */
-  #isOver(open: HostedArchive, now: number): boolean {
-    const age = now - open.openedAt;
-    if (age < REOPEN_MS) return false;
-    // One that should be followed is tried again, for the other process may have ended.
-    if (!open.archive.owned && (open.peers === 0 || age >= REVISIT_MS)) return true;
-    return open.peers > 0 && now - open.lookedAt >= LOOK_MS && open.isOutdated;
-  }
-
-  /** Of the complete ones that are linked to those they come from, let the longest such go. */
-  #limitFollowing(): void {
-    const resting = [...this.#open].filter(({ open }) =>
-      open!.follower?.isComplete === true && open!.guests.size === 0
-    );
-    const excess = resting.length - this.#placesFor(MAX_FOLLOWING);
-    for (const hosted of resting.slice(0, Math.max(0, excess))) this.#close(hosted);
-  }
-
-  /** How many archives may be linked to all of our peers, of at most so many. */
-  #placesFor(most: number): number {
-    const places = Math.floor(MAX_DIALLED / 2 / Math.max(1, this.#options.peers.length));
-    return Math.min(most, Math.max(1, places));
-  }
-
-  #isAnyDue(now: number): boolean {
-    if (this.#options.peers.length === 0) return false; // nobody is visited
-    for (const hosted of this.#hosted.values()) if (isDue(hosted, now)) return true;
-    return false;
-  }
-
-  /** Open those whose turn it is, as many as may be fetched at once. */
-  #fetchNext(now: number): void {
-    if (this.#options.peers.length === 0) return; // whoever has it comes by itself
-    let room = this.#placesFor(MAX_FETCHING);
-    for (const { open } of this.#open) {
-      if (open!.follower?.isComplete === false && open!.guests.size === 0) room--;
-    }
-    if (room <= 0) return;
-    const due = [...this.#hosted.values()].filter((hosted) => isDue(hosted, now));
-    due.sort((a, b) => a.dueAt - b.dueAt);
-    for (const hosted of due.slice(0, room)) {
+    const resting = [...this.#open].filter(({ open }) => isResting(open!));
+    const excess = Math.max(0, resting.length - placesFor(MAX_FOLLOWING, peers.length));
+    for (const hosted of resting.slice(0, excess)) this.#close(hosted); // the longest such
+    if (!visits) return;
+    const fetching = [...this.#open].filter(({ open }) => isFetching(open!)).length;
+    const room = placesFor(MAX_FETCHING, peers.length) - fetching;
+    for (const hosted of dueOf(this.#hosted.values(), now, room)) {
       if (!this.#openOne(hosted)) hosted.dueAt = Math.max(hosted.dueAt, now + 1);
     }
   }
@@ -414,8 +344,4 @@ export class ArchiveHost {
   #now(): number {
     return this.#options.world.clock.monotonic();
   }
-}
-
-function isDue({ open, closing, dueAt, retryAt }: Hosted, now: number): boolean {
-  return open === undefined && closing === undefined && dueAt <= now && retryAt <= now;
 }

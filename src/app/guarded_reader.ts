@@ -11,9 +11,9 @@ export interface GuardedReaderOptions {
    * Whether the feed is one of our own, although it was not opened for writing: peers who have more
    * of it are then told of as for any owner.
    */
-  readonly owned: boolean;
+  readonly owned?: boolean;
   /** Whether its blocks can be read yet; until then none is here. */
-  readonly isReady: () => boolean;
+  readonly isReady?: () => boolean;
   /** Called when its files cannot be read. May be called in the middle of a step of the core. */
   readonly onFailure: (error: unknown) => void;
 }
@@ -29,7 +29,7 @@ export class GuardedReader implements FeedReader {
   constructor(feed: FeedReader, options: GuardedReaderOptions) {
     this.publicKey = feed.publicKey;
     this.discoveryKey = feed.discoveryKey;
-    this.writable = options.owned || feed.writable;
+    this.writable = options.owned === true || feed.writable;
     this.#feed = feed;
     this.#options = options;
   }
@@ -72,7 +72,7 @@ export class GuardedReader implements FeedReader {
   }
 
   get #holds(): boolean {
-    return !this.#failed && this.#options.isReady();
+    return !this.#failed && this.#options.isReady?.() !== false;
   }
 
   #ask<T>(question: () => T, otherwise: T): T {

@@ -26,6 +26,7 @@ import type { FeedStore } from "../io/feed_store.ts";
 import { delay } from "../io/pause.ts";
 import { dialPeer, formatAddress, parseAddress } from "../io/net.ts";
 import { type Inbound, PeerLink } from "../io/peer_link.ts";
+import { GuardedReader } from "./guarded_reader.ts";
 
 /**
  * Whoever decides what to fetch of an archive: told of all its news, and free to call the
@@ -36,10 +37,10 @@ export interface Director {
   /** Called about once a second. */
   onTick?(sync: Synchronizer): void;
   /**
-   * The archive's files could not be written. Whoever takes this lets the archive leave and the rest
-   * goes on; without it the loop ends with the error.
+   * The archive's files could not be read or written. Whoever takes this lets the archive leave and
+   * the rest goes on; without it the loop ends with the error.
    */
-  onStorageFailure?(error: TroveError, sync: Synchronizer): void;
+  onStorageFailure?(error: unknown, sync: Synchronizer): void;
 }
 
 /** The numbers of an archive's two feeds. */
@@ -148,7 +149,16 @@ export class Synchronizer {
   join(feed: FeedId, store: FeedStore, primary: FeedId, reader: FeedReader = store): void {
     this.#feeds.set(feed, { store, primary });
     if (feed === primary) this.#keys.set(toHex(store.discoveryKey), store.publicKey);
-    this.input({ kind: "join", feed, reader, primary });
+    this.input({ kind: "join", feed, reader: this.#guarded(reader, primary), primary });
+  }
+
+  /** What peers get to see of a feed whose director takes the failures of its files. */
+  #guarded(reader: FeedReader, primary: FeedId): FeedReader {
+    const director = this.#directors.get(primary);
+    if (director?.onStorageFailure === undefined || reader instanceof GuardedReader) return reader;
+    return new GuardedReader(reader, {
+      onFailure: (error) => director.onStorageFailure!(error, this),
+    });
   }
 
   /**
