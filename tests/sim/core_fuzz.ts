@@ -9,10 +9,13 @@ import type { Message } from "../../src/core/wire/messages.ts";
 import { ownFeed } from "../support/core_driver.ts";
 import { BlankFeed } from "../../src/core/sync/probe.ts";
 import { Random } from "../support/random.ts";
-import { anyFeed, anyMessage, number } from "./fuzz_messages.ts";
+import { anyFeed, anyMessage, floodOf, number } from "./fuzz_messages.ts";
 import { FuzzWorld, type Remote } from "./fuzz_world.ts";
 
 const MAX_REMOTES = 8;
+
+/** A block so large that a few of them fill an outbox. */
+const LARGE_BYTES = 300 * 1024;
 
 /** What time does between two inputs, in milliseconds. */
 const JUMPS = [0, 1, 10, 500, 1000, 1000, 1000, 5000, 30_000, 3_600_000, -5000];
@@ -57,8 +60,11 @@ class CoreFuzz {
     // Another history ends a feed, so not every sequence has one.
     const other = this.#below(4) === 0 ? ownFeed(0, 1).append(...blocks(50)) : undefined;
     world.join(0, { source: ownFeed(40, 1), primary: 0, other });
-    const own = ownFeed(10, 3);
-    const longer = this.#below(4) === 0 ? ownFeed(10, 3).append(...blocks(5)) : undefined;
+    const large = new Uint8Array(LARGE_BYTES);
+    const own = ownFeed(10, 3).append(large);
+    const longer = this.#below(4) === 0
+      ? ownFeed(10, 3).append(large).append(...blocks(5))
+      : undefined;
     world.join(2, { source: own, copy: own, primary: 2, other: longer });
     if (this.#below(2) === 0) world.join(1, { source: this.#content, primary: 0 });
     this.#choose(0);
@@ -159,20 +165,12 @@ class CoreFuzz {
     );
   }
 
-  /** Many messages of one kind. */
+  /** Many messages of one kind, from one that may not read what it is answered. */
   #flood(remote: Remote): void {
+    const [count, message] = floodOf(this.#world, remote);
     const channel = this.#below(3);
-    const index = this.#below(40);
-    const first = anyMessage(this.#world, remote);
-    for (let left = this.#below(300); left > 0; left--) {
-      if (!this.#world.remotes.has(remote.peer)) return;
-      this.#message(
-        remote.peer,
-        channel,
-        this.#below(2) === 0
-          ? first
-          : { type: "request", index: index + left % 9, bytes: 0, hash: left % 5 === 0, nodes: 0 },
-      );
+    for (let n = 0; n < count && this.#world.remotes.has(remote.peer); n++) {
+      this.#message(remote.peer, message(n).type === "feed" ? n % 256 : channel, message(n));
     }
   }
 

@@ -1,5 +1,10 @@
 /** Messages that mean something to a core, some of them true, most of them not. */
-import { WANT_ALIGNMENT, WANT_BLOCKS } from "../../src/core/sync/limits.ts";
+import {
+  MAX_OUTBOX_BYTES,
+  SMALL_MESSAGE_BYTES,
+  WANT_ALIGNMENT,
+  WANT_BLOCKS,
+} from "../../src/core/sync/limits.ts";
 import { encodeHaveRuns } from "../../src/core/wire/have_bitfield.ts";
 import type { Data, Have, Message } from "../../src/core/wire/messages.ts";
 import type { Random } from "../support/random.ts";
@@ -50,6 +55,38 @@ export function anyMessage(world: FuzzWorld, remote: Remote): Message {
       };
     default:
       return anyData(world, remote);
+  }
+}
+
+/** How many, and which: each kind fills another of the places where something may wait. */
+export function floodOf(world: FuzzWorld, remote: Remote): [number, (n: number) => Message] {
+  const { random } = world;
+  const first = anyMessage(world, remote);
+  const index = random.below(40);
+  const request = { type: "request", bytes: 0, hash: false, nodes: 0 } as const;
+  const bitfield = random.bytes(30_000);
+  switch (random.below(70)) {
+    case 0:
+      // Small answers that nobody reads.
+      return [
+        MAX_OUTBOX_BYTES / SMALL_MESSAGE_BYTES + 100,
+        () => ({ ...request, index, hash: true }),
+      ];
+    case 1:
+      return [1200, (n) => ({ type: "want", start: n * WANT_ALIGNMENT, length: WANT_ALIGNMENT })];
+  }
+  switch (random.below(6)) {
+    case 0:
+      return [random.below(300), () => first];
+    case 1:
+      return [random.below(30), () => ({ type: "feed", discoveryKey: random.bytes(32) })];
+    case 2:
+      return [
+        random.below(40),
+        () => ({ type: "have", start: 0, length: 1, bitfield, ack: false }),
+      ];
+    default:
+      return [random.below(400), (n) => ({ ...request, index: index + n % 3 })];
   }
 }
 

@@ -180,10 +180,13 @@ export class FuzzWorld {
       case "unlink":
         if (this.remotes.has(effect.peer)) ended.push(effect.peer);
         return;
-      case "load":
+      case "load": {
+        const waiting = this.remotes.get(effect.peer)!.waitingBytes;
+        assert.ok(waiting < MAX_QUEUED_BYTES, `a block is read although ${waiting} bytes wait`);
         assert.ok(!this.loads.some(({ peer }) => peer === effect.peer), "two loads at once");
         this.loads.push(effect);
         return;
+      }
       case "store": {
         const { source, copy } = this.archives.get(effect.feed)!;
         const { block, value } = effect.block;

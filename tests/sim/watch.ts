@@ -41,6 +41,8 @@ export class Watch {
   #minute = 0;
   /** Times of dials within the last minute, by node and address. */
   readonly #dials = new Map<string, number[]>();
+  /** How long a node's feed was when it last said that it had everything. */
+  readonly #complete = new Map<Node, number>();
   #steps = 0;
   /** The largest value each size ever had. */
   readonly most: Record<string, number> = {};
@@ -60,6 +62,11 @@ export class Watch {
     return this.#steps;
   }
 
+  /** Whether a node says that it has everything, and there was no more since. */
+  isComplete(node: Node): boolean {
+    return this.#complete.get(node) === node.feed.length;
+  }
+
   #see(node: Node, effects: readonly Effect[]): void {
     this.#steps++;
     if (effects.length > 0) this.#checkEffects(node, effects);
@@ -73,6 +80,9 @@ export class Watch {
     assert.ok(effects.length <= most, `${node.name}: ${effects.length} effects, not ${most}`);
     for (const effect of effects) {
       if (effect.kind === "store") this.#checkStored(node, effect.feed, effect.block);
+      if (effect.kind === "report" && effect.report.kind === "complete") {
+        this.#complete.set(node, node.feed.length);
+      }
       if (effect.kind === "dial") this.#checkDials(node, effect.address);
     }
   }
