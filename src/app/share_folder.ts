@@ -4,6 +4,8 @@ import type { StopSignal, World } from "../base/world.ts";
 import type { Report } from "../core/sync/inputs.ts";
 import type { Receiver } from "../csp/channel.ts";
 import { listenForPeers, type ListenOptions } from "../io/net.ts";
+import type { PeerNetwork } from "../io/peer_network.ts";
+import { openStdio } from "../io/stdio.ts";
 import { inspectFolder } from "./archive_folder.ts";
 import { mapWorkingFiles } from "./checkout.ts";
 import { CONTENT, METADATA } from "./clone_archive.ts";
@@ -11,7 +13,7 @@ import { type Emit, PROGRESS_MS } from "./events.ts";
 import { importFolder } from "./import_folder.ts";
 import { type Archive, createArchive, openArchive } from "./open_archive.ts";
 import { checkOwnership } from "./ownership.ts";
-import { tellPeerNews } from "./peer_news.ts";
+import { tellListening, tellPeerNews } from "./peer_news.ts";
 import { noteServed } from "./served_lengths.ts";
 import { RateMeter } from "./rates.ts";
 import { type Director, Synchronizer } from "./synchronizer.ts";
@@ -21,7 +23,11 @@ export interface ShareOptions {
   readonly dir: string;
   /** Peers to connect to, besides those that come by themselves. */
   readonly peers: readonly string[];
-  readonly listen: ListenOptions;
+  /** Absent: nobody can connect. */
+  readonly listen?: ListenOptions;
+  /** Serve the peer on standard input and output, and end when it is gone. */
+  readonly stdio?: boolean;
+  readonly network?: PeerNetwork;
   /** Stop serving after so many milliseconds. */
   readonly timeoutMs?: number;
   /** Keep every version's content. */
@@ -49,9 +55,7 @@ export async function shareFolder(options: ShareOptions): Promise<void> {
     });
   }
   // First, so that an address that cannot be had costs no import.
-  const listener = listenForPeers(options.listen);
-  using open = new DisposableStack();
-  open.defer(() => listener.close());
+  using listener = options.listen === undefined ? undefined : await listenForPeers(options.listen);
   using archive = kind === "archive"
     ? openArchive(dir, { world, access: "write" })
     : createArchive(dir, world, options);
@@ -80,20 +84,20 @@ export async function shareFolder(options: ShareOptions): Promise<void> {
   const servesContent = mapContent(archive, emit);
   if (archive.writable) noteServed(archive, world);
 
-  const { hostname: host, port } = listener.addr as Deno.NetAddr;
   const sync = new Synchronizer({
     world,
     director: new ShareJob(archive, options),
     live: true,
     persistent: true,
     listener,
+    network: options.network,
     signals: options.signals,
   });
   sync.join(METADATA, archive.metadata, METADATA);
   if (servesContent) sync.join(CONTENT, archive.content!, METADATA);
   for (const address of peers) sync.input({ kind: "found", address, primary: METADATA });
-  emit({ event: "listening", host, port });
-  open.move(); // the synchronizer closes it
+  if (options.stdio) sync.link(openStdio(), { onEnd: () => sync.stop() });
+  if (listener !== undefined) tellListening(listener, emit);
   try {
     await sync.run();
   } catch (error) {

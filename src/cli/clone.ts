@@ -8,6 +8,7 @@ import {
   addCommand,
   addDownloadOptions,
   addPeerOptions,
+  addStdioOption,
   type CommandLine,
 } from "./command_line.ts";
 import type { CommandContext, DownloadOptions } from "./context.ts";
@@ -22,7 +23,7 @@ export function addClone({ program, world, perform }: CommandLine): void {
       "clone dat://… photos --history --peer 192.0.2.7:3282",
     ],
   });
-  addDownloadOptions(addPeerOptions(command, world, "give up"))
+  addDownloadOptions(addStdioOption(addPeerOptions(command, world, "give up")))
     .action((link: string, dir: string | undefined, options: DownloadOptions) =>
       perform(options, (context) => clone(link, dir, options, context))
     );

@@ -1,16 +1,13 @@
 /** `trove share [dir]` */
 import { resolve } from "node:path";
-import { DEFAULT_PORT } from "../app/addresses.ts";
 import type { TroveEvent } from "../app/events.ts";
 import { shareFolder } from "../app/share_folder.ts";
 import { stopSignals } from "../app/stop_signals.ts";
 import { count } from "../base/format.ts";
-import { addCommand, addPeerOptions, type CommandLine } from "./command_line.ts";
+import { addCommand, addPeerOptions, addStdioOption, type CommandLine } from "./command_line.ts";
 import type { CommandContext, PeerOptions } from "./context.ts";
 import type { CommandOutput } from "./output.ts";
-
-/** All addresses of the machine, as dat does. */
-const ANY_HOST = "0.0.0.0";
+import { listenAlways, networkOf } from "./peer_choices.ts";
 
 /** Codes of warnings of which there can be one for each name in the folder. */
 const NAME_WARNINGS: ReadonlySet<string> = new Set(["skipped", "unportable-name"]);
@@ -31,7 +28,7 @@ export function addShare({ program, world, perform }: CommandLine): void {
     summary: "make an archive of a folder and serve it",
     examples: ["share photos --port 3282", "share data --history  # keep every version"],
   });
-  addPeerOptions(command, world, "stop sharing")
+  addStdioOption(addPeerOptions(command, world, "stop sharing"))
     .option("--no-import", "serve what the archive holds, without a look at the folder first")
     .option("--no-watch", "do not follow changes of the folder")
     .option("--ignore-hidden", "leave out names that start with a dot (the default)")
@@ -78,15 +75,14 @@ async function share(
   const { world, output } = context;
   using stop = stopSignals(world);
   const warnings = new WarningLimit(output);
+  let told = false;
   await shareFolder({
     world,
     dir: resolve(world.cwd(), dir ?? "."),
     peers: options.peer ?? [],
-    listen: {
-      host: options.host ?? ANY_HOST,
-      port: options.port ?? DEFAULT_PORT,
-      exact: options.port !== undefined && options.port !== 0,
-    },
+    listen: listenAlways(options),
+    stdio: options.stdio,
+    network: networkOf(options, world),
     timeoutMs: options.timeout,
     history: options.history,
     importFirst: options.import,
@@ -95,7 +91,8 @@ async function share(
     signals: stop.signals,
     emit: (event) => {
       if (warnings.take(event)) output.emit(event);
-      if (event.event !== "listening") return;
+      if (event.event !== "listening" || told) return;
+      told = true;
       if (options.watch !== false) {
         output.say("Changes of the folder are not followed yet: run this again to share them");
       }

@@ -7,6 +7,7 @@ import type { Outgoing, Received, Session } from "../core/wire/session.ts";
 import type { Input, PeerId, QuietEnd } from "../core/sync/inputs.ts";
 import type { Message } from "../core/wire/messages.ts";
 import type { Sender } from "../csp/channel.ts";
+import type { Connection } from "./connection.ts";
 import { sessionStream } from "./session_stream.ts";
 
 /** What links put into the inbound channel. */
@@ -22,12 +23,16 @@ export type Inbound =
     release: () => void;
   };
 
-/** Bytes asked of the socket at once: as few as a slow peer needs, as many as a fast one fills. */
-const MIN_READ_BYTES = 64 * 1024;
+/**
+ * Bytes asked of the connection at once: little of strangers and of peers that say little, more and
+ * more of one that fills what it is given.
+ */
+const FIRST_READ_BYTES = 4 * 1024;
 const MAX_READ_BYTES = 512 * 1024;
 
 /** Pieces with more messages than this are read in small buffers: a flood must not fill memory. */
 const MANY_MESSAGES = 1024;
+const FLOOD_READ_BYTES = 64 * 1024;
 
 /** Frames a second without any meaning that are put up with. Source: spec of limits, section 2. */
 const MAX_EMPTY_FRAMES = 1000;
@@ -43,7 +48,7 @@ const PARTIAL_NEWS_MS = 500;
 
 export class PeerLink {
   readonly peer: PeerId;
-  readonly #conn: Deno.Conn;
+  readonly #conn: Connection;
   readonly #session: Session;
   readonly #inbound: Sender<Inbound>;
   readonly #onEncoded: (message: Message) => void;
@@ -55,7 +60,7 @@ export class PeerLink {
   constructor(
     peer: PeerId,
     options: {
-      conn: Deno.Conn;
+      conn: Connection;
       session: Session;
       inbound: Sender<Inbound>;
       /** Told of each message once its bytes are on their way: whatever it holds is free again. */
@@ -102,11 +107,7 @@ export class PeerLink {
     if (this.#closed) return;
     this.#closed = true;
     this.#ending = true;
-    try {
-      this.#conn.close();
-    } catch (error) {
-      if (!(error instanceof Deno.errors.BadResource)) throw error;
-    }
+    this.#conn.close();
     this.#wake();
   }
 
@@ -120,7 +121,7 @@ export class PeerLink {
       for await (const { messages, chunk, partialBytes } of batches) {
         const now = performance.now();
         checkFlood(this.#session, now - beganAt);
-        socket.adapt(chunk, messages.length);
+        if (this.#session.phase === "open") socket.adapt(chunk, messages.length);
         if (messages.length === 0 && now - toldAt < PARTIAL_NEWS_MS) {
           socket.release(chunk);
           continue;
@@ -166,13 +167,13 @@ export class PeerLink {
   }
 }
 
-/** The socket as a stream that reads only when asked, into buffers that are used again. */
+/** The connection as a stream that reads only when asked, into buffers that are used again. */
 class SocketReader {
-  readonly #conn: Deno.Conn;
-  #size = MIN_READ_BYTES;
+  readonly #conn: Connection;
+  #size = FIRST_READ_BYTES;
   readonly #free: ArrayBuffer[] = [];
 
-  constructor(conn: Deno.Conn) {
+  constructor(conn: Connection) {
     this.#conn = conn;
   }
 
@@ -189,7 +190,7 @@ class SocketReader {
 
   /** Choose the size of the reads to come by what the last one brought. */
   adapt(chunk: Uint8Array, messages: number): void {
-    if (messages > MANY_MESSAGES) this.#size = MIN_READ_BYTES;
+    if (messages > MANY_MESSAGES) this.#size = FLOOD_READ_BYTES;
     else if (chunk.length === this.#size && this.#size < MAX_READ_BYTES) this.#size *= 2;
   }
 
