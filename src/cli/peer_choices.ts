@@ -1,5 +1,6 @@
 /** What the options of commands that meet peers come to. */
 import { ANY_HOST, DEFAULT_PORT, type ListenOptions, PeerNetwork } from "../app/addresses.ts";
+import { UsageError } from "../base/errors.ts";
 import type { World } from "../base/world.ts";
 import type { PeerOptions } from "./context.ts";
 
@@ -20,7 +21,19 @@ export function listenIfAsked(
   return { host, port, ws, exact: asked !== undefined && asked !== 0 };
 }
 
-/** How a command meets peers. */
-export function networkOf({ proxy, up, down }: PeerOptions, { clock }: World): PeerNetwork {
+/**
+ * How a command meets peers.
+ *
+ * @throws {UsageError} If the wire would be on a terminal.
+ */
+export function networkOf(
+  { proxy, up, down, stdio }: PeerOptions,
+  { clock, stdin, stdout }: World,
+): PeerNetwork {
+  if (stdio && (stdin.isTerminal || stdout.isTerminal)) {
+    throw new UsageError("Cannot meet a peer on a terminal", {
+      hint: "join standard input and output to another trove, for example with a pipe and ssh",
+    });
+  }
   return new PeerNetwork(clock, { proxy, up, down });
 }

@@ -59,8 +59,7 @@ async function open(target: PeerTarget, options: DialOptions): Promise<Connectio
   if (target.kind === "tcp") return new SocketConnection(stream, { remote, host: target.host });
   // Nothing below takes the signal: closing the stream ends it.
   let current: Deno.Conn = stream;
-  const stop = () => close(current);
-  options.signal.addEventListener("abort", stop);
+  using _closing = whenAborted(options.signal, () => close(current));
   try {
     if (target.secure) {
       const { host: hostname } = target;
@@ -76,8 +75,6 @@ async function open(target: PeerTarget, options: DialOptions): Promise<Connectio
   } catch (error) {
     close(current);
     throw error;
-  } finally {
-    options.signal.removeEventListener("abort", stop);
   }
 }
 
@@ -98,8 +95,7 @@ async function openStream(to: HostPort, { signal, proxy }: DialOptions): Promise
       cause: error,
     });
   }
-  const stop = () => close(conn);
-  signal.addEventListener("abort", stop);
+  using _closing = whenAborted(signal, () => close(conn));
   try {
     await connectThrough(conn, proxy, to);
     signal.throwIfAborted();
@@ -107,9 +103,14 @@ async function openStream(to: HostPort, { signal, proxy }: DialOptions): Promise
   } catch (error) {
     close(conn);
     throw error;
-  } finally {
-    signal.removeEventListener("abort", stop);
   }
+}
+
+/** Do something when the signal is aborted, at once if it is already; until the result is disposed. */
+function whenAborted(signal: AbortSignal, act: () => void): Disposable {
+  if (signal.aborted) act();
+  signal.addEventListener("abort", act);
+  return { [Symbol.dispose]: () => signal.removeEventListener("abort", act) };
 }
 
 function close(conn: Deno.Conn): void {

@@ -1,13 +1,22 @@
 /** Standard input and output as a connection: `ssh host trove share photos --stdio`. */
 import type { Connection } from "./connection.ts";
 
+/**
+ * The platform keeps descriptors of its own: closing the streams here, the other end hears nothing
+ * of it before the process ends. So it cannot be half open; whoever ends its side ends.
+ */
 class StdioConnection implements Connection {
   readonly remote = "stdio";
   readonly host = undefined;
-  readonly #open = new Set([Deno.stdin, Deno.stdout]);
+  #closed = false;
 
-  read(buffer: Uint8Array): Promise<number | null> {
-    return Deno.stdin.read(buffer);
+  async read(buffer: Uint8Array): Promise<number | null> {
+    try {
+      return this.#closed ? null : await Deno.stdin.read(buffer);
+    } catch (error) {
+      if (this.#closed) return null; // that is what interrupted it
+      throw error;
+    }
   }
 
   write(bytes: Uint8Array): Promise<number> {
@@ -15,22 +24,14 @@ class StdioConnection implements Connection {
   }
 
   closeWrite(): Promise<void> {
-    this.#close(Deno.stdout);
+    this.close();
     return Promise.resolve();
   }
 
   close(): void {
-    this.#close(Deno.stdin);
-    this.#close(Deno.stdout);
-  }
-
-  #close(stream: typeof Deno.stdin | typeof Deno.stdout): void {
-    if (!this.#open.delete(stream)) return;
-    try {
-      stream.close();
-    } catch (error) {
-      if (!(error instanceof Deno.errors.BadResource)) throw error;
-    }
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const stream of [Deno.stdin, Deno.stdout]) stream.close();
   }
 
   [Symbol.dispose](): void {

@@ -16,13 +16,14 @@ export interface TcpListenOptions {
   readonly option: string;
 }
 
-/** Open a TCP connection. */
+/** Open a TCP connection. The signal has not been aborted when it is there. */
 export async function openTcp(
   { host: hostname, port }: HostPort,
-  options: { signal: AbortSignal },
+  { signal }: { signal: AbortSignal },
 ): Promise<Deno.TcpConn> {
-  const conn = await Deno.connect({ hostname, port, ...options });
+  const conn = await Deno.connect({ hostname, port, signal });
   try {
+    signal.throwIfAborted(); // the connection may have been faster than the news of that
     prepare(conn);
   } catch (error) {
     conn.close();
