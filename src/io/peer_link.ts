@@ -8,7 +8,6 @@ import type { Input, PeerId, QuietEnd } from "../core/sync/inputs.ts";
 import type { Message } from "../core/wire/messages.ts";
 import type { Sender } from "../csp/channel.ts";
 import type { Connection } from "./connection.ts";
-import { sessionStream } from "./session_stream.ts";
 
 /** What links put into the inbound channel. */
 export type Inbound =
@@ -117,10 +116,14 @@ export class PeerLink {
     const beganAt = performance.now();
     try {
       const socket = new SocketReader(this.#conn);
-      const batches = socket.stream().pipeThrough(sessionStream(this.#session));
-      for await (const { messages, chunk, partialBytes } of batches) {
+      for (;;) {
+        const chunk = await socket.read();
+        if (chunk === undefined) break;
+        const messages = this.#session.receive(chunk);
+        const { partialBytes } = this.#session;
         const now = performance.now();
         checkFlood(this.#session, now - beganAt);
+        // A stranger gets no more room, however much it says.
         if (this.#session.phase === "open") socket.adapt(chunk, messages.length);
         if (messages.length === 0 && now - toldAt < PARTIAL_NEWS_MS) {
           socket.release(chunk);
@@ -131,6 +134,7 @@ export class PeerLink {
         // Waiting here is the back-pressure: the socket is not read, and TCP tells the remote.
         await this.#inbound.send({ kind: "received", peer, messages, partialBytes, release });
       }
+      endSession(this.#session);
       return "closed";
     } catch (error) {
       return this.#closed && !(error instanceof TroveError) ? "closed" : linkError(error);
@@ -167,7 +171,7 @@ export class PeerLink {
   }
 }
 
-/** The connection as a stream that reads only when asked, into buffers that are used again. */
+/** Reads a connection into buffers that are used again. */
 class SocketReader {
   readonly #conn: Connection;
   #size = FIRST_READ_BYTES;
@@ -177,15 +181,11 @@ class SocketReader {
     this.#conn = conn;
   }
 
-  stream(): ReadableStream<Uint8Array> {
-    return new ReadableStream<Uint8Array>({
-      pull: async (controller) => {
-        const piece = this.#take();
-        const count = await this.#conn.read(piece);
-        if (count === null) return controller.close();
-        controller.enqueue(piece.subarray(0, count));
-      },
-    }, { highWaterMark: 0 });
+  /** Wait for more. Undefined when the remote has ended its side. */
+  async read(): Promise<Uint8Array | undefined> {
+    const piece = this.#take();
+    const count = await this.#conn.read(piece);
+    return count === null ? undefined : piece.subarray(0, count);
   }
 
   /** Choose the size of the reads to come by what the last one brought. */
@@ -207,6 +207,15 @@ class SocketReader {
     if (buffer?.byteLength !== this.#size) buffer = new ArrayBuffer(this.#size);
     return new Uint8Array(buffer);
   }
+}
+
+/** The remote's bytes have ended. @throws {RemoteProtocolError} If that was inside a frame. */
+function endSession(session: Session): void {
+  const { partialBytes } = session;
+  if (!session.end()) return;
+  throw new RemoteProtocolError(
+    `Cannot read the last frame: the stream ended ${partialBytes} bytes into it`,
+  );
 }
 
 /** @throws {RemoteProtocolError} If the remote sends little but frames that say nothing. */
