@@ -1,2 +1,12 @@
-/** Addresses as people give them; for the command line, which does not know sockets. */
-export { DEFAULT_PORT, formatAddress, parseAddress } from "../io/net.ts";
+/** Where and how peers are met, as people say it; for the command line, which knows no sockets. */
+export { type ListenOptions } from "../io/net.ts";
+export {
+  ANY_HOST,
+  DEFAULT_PORT,
+  formatPeer,
+  parsePeer,
+  parseProxy,
+  parseUnix,
+  type Proxy,
+} from "../io/peer_address.ts";
+export { PeerNetwork } from "../io/peer_network.ts";

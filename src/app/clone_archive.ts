@@ -4,10 +4,12 @@
  */
 import { UsageError } from "../base/errors.ts";
 import { listenForPeers } from "../io/net.ts";
+import { openStdio } from "../io/stdio.ts";
 import { type ArchivePaths, type FolderKind, inspectFolder } from "./archive_folder.ts";
 import { CloneJob, CONTENT, type DownloadOptions, METADATA } from "./clone_job.ts";
 import { type Archive, openArchive, openClone } from "./open_archive.ts";
 import { refuseForks } from "./ownership.ts";
+import { tellListening } from "./peer_news.ts";
 import { rememberSelection } from "./selection_note.ts";
 import { Synchronizer } from "./synchronizer.ts";
 import { readVersionNote, removeVersionNote, writeVersionNote } from "./version_notes.ts";
@@ -113,30 +115,29 @@ async function fetchArchive(
   job: CloneJob,
   options: DownloadOptions,
 ): Promise<void> {
-  const { world, dir, peers, listen, signals, emit } = options;
+  const { world, dir, peers, listen, stdio, network, signals, emit } = options;
   const { link, discoveryKey, version, writable } = archive;
   emit({ event: "archive", link, discoveryKey, dir, writable, version });
   if (archive.warning !== undefined) {
     emit({ event: "warning", code: "secret-key", message: archive.warning });
   }
-  await refuseForks(archive, { world, peers, signals, emit });
-  const listener = listen === undefined ? undefined : listenForPeers(listen);
+  await refuseForks(archive, { world, peers, network, signals, emit });
+  using listener = listen === undefined ? undefined : await listenForPeers(listen);
   const sync = new Synchronizer({
     world,
     director: job,
     live: false,
     persistent: options.timeoutMs !== undefined,
     listener,
+    network,
     signals,
   });
   sync.join(METADATA, archive.metadata, METADATA);
   sync.input({ kind: "follow", feed: METADATA });
   if (archive.content !== undefined) sync.join(CONTENT, archive.content, METADATA);
   for (const address of peers) sync.input({ kind: "found", address, primary: METADATA });
-  if (listener !== undefined) {
-    const { hostname: host, port } = listener.addr as Deno.NetAddr;
-    emit({ event: "listening", host, port });
-  }
+  if (stdio) sync.link(openStdio(), { primary: METADATA });
+  if (listener !== undefined) tellListening(listener, emit);
   try {
     await sync.run();
   } finally {

@@ -7,6 +7,7 @@ import type { StopSignal, World } from "../base/world.ts";
 import type { Report } from "../core/sync/inputs.ts";
 import type { Receiver } from "../csp/channel.ts";
 import type { ListenOptions } from "../io/net.ts";
+import type { PeerNetwork } from "../io/peer_network.ts";
 import { finishCheckout, planCheckout, refusedError } from "./checkout.ts";
 import { writeWorkingFiles } from "./checkout_history.ts";
 import { type CheckoutPlan, contentEnd, type DownloadChoices } from "./checkout_plan.ts";
@@ -32,8 +33,11 @@ const QUIET_MS = 1500;
 export interface DownloadOptions extends DownloadChoices {
   readonly world: World;
   readonly dir: string;
-  /** Addresses of peers, `host:port`. */
+  /** Addresses of peers. */
   readonly peers: readonly string[];
+  readonly network?: PeerNetwork;
+  /** A peer is on standard input and output. */
+  readonly stdio?: boolean;
   /** Serve others meanwhile. */
   readonly listen?: ListenOptions;
   /** Keep the content of every version; a folder that does is known again without it. */

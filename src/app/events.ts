@@ -27,7 +27,8 @@ type OneEvent =
     seconds: number;
     version: number;
   }
-  | { event: "listening"; host: string; port: number }
+  /** TCP where it is not said. On a Unix socket `host` is `unix:PATH` and `port` 0. */
+  | { event: "listening"; host: string; port: number; transport?: "ws" | "unix" }
   | {
     event: "peer";
     state: "connected" | "disconnected";

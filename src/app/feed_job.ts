@@ -11,11 +11,13 @@ import type { Receiver } from "../csp/channel.ts";
 import type { FeedStore } from "../io/feed_store.ts";
 import { lookAt } from "../io/folder.ts";
 import { listenForPeers, type ListenOptions } from "../io/net.ts";
+import type { PeerNetwork } from "../io/peer_network.ts";
+import { openStdio } from "../io/stdio.ts";
 import { PeerFaults, whyStalled } from "./clone_faults.ts";
 import { type Emit, PROGRESS_MS } from "./events.ts";
 import { type FeedFolder, openFeedClone, openFeedFolder, removeUnusedFeed } from "./feed_folder.ts";
 import { refuseForks } from "./ownership.ts";
-import { tellPeerNews } from "./peer_news.ts";
+import { tellListening, tellPeerNews } from "./peer_news.ts";
 import { RateMeter } from "./rates.ts";
 import { type Director, Synchronizer } from "./synchronizer.ts";
 
@@ -35,6 +37,9 @@ export interface FeedOptions {
   readonly peers: readonly string[];
   /** Serve others. */
   readonly listen?: ListenOptions;
+  /** Meet the peer on standard input and output; whoever serves ends when it is gone. */
+  readonly stdio?: boolean;
+  readonly network?: PeerNetwork;
   /** Give up, or stop serving, after so many milliseconds. */
   readonly timeoutMs?: number;
   readonly signals: Receiver<StopSignal>;
@@ -50,7 +55,7 @@ export interface FeedOptions {
 export async function cloneFeed(
   options: FeedOptions & { readonly publicKey: Uint8Array },
 ): Promise<void> {
-  const { world, dir, publicKey, peers, signals, emit } = options;
+  const { world, dir, publicKey, peers, network, signals, emit } = options;
   const madeFolder = lookAt(dir) === undefined;
   const folder = openFeedClone(dir, publicKey, world);
   let isWorthless = false;
@@ -58,7 +63,7 @@ export async function cloneFeed(
     using _open = folder;
     tellFeed(folder, emit);
     try {
-      await refuseForks({ metadata: folder.feed }, { world, peers, signals, emit });
+      await refuseForks({ metadata: folder.feed }, { world, peers, network, signals, emit });
       await run(folder, new FeedJob(folder.feed, { ...options, fetches: true }), options);
     } finally {
       isWorthless = folder.feed.length === 0;
@@ -73,9 +78,7 @@ export async function cloneFeed(
  *
  * @throws {NotFoundError} If there is none.
  */
-export async function shareFeed(
-  options: FeedOptions & { readonly listen: ListenOptions },
-): Promise<void> {
+export async function shareFeed(options: FeedOptions): Promise<void> {
   using folder = openFeedFolder(options.dir, options.world);
   tellFeed(folder, options.emit);
   try {
@@ -97,23 +100,24 @@ function tellFeed({ feed, paths: { dir } }: FeedFolder, emit: Emit): void {
 }
 
 async function run({ feed }: FeedFolder, job: FeedJob, options: FeedOptions): Promise<void> {
-  const { world, peers, listen, signals, timeoutMs, emit } = options;
-  const listener = listen === undefined ? undefined : listenForPeers(listen);
+  const { world, peers, listen, stdio, network, signals, timeoutMs, emit } = options;
+  using listener = listen === undefined ? undefined : await listenForPeers(listen);
   const sync = new Synchronizer({
     world,
     director: job,
     live: !job.fetches,
     persistent: !job.fetches || timeoutMs !== undefined,
     listener,
+    network,
     signals,
   });
   sync.join(FEED, feed, FEED);
   if (job.fetches) sync.input({ kind: "follow", feed: FEED });
   for (const address of peers) sync.input({ kind: "found", address, primary: FEED });
-  if (listener !== undefined) {
-    const { hostname: host, port } = listener.addr as Deno.NetAddr;
-    emit({ event: "listening", host, port });
+  if (stdio) {
+    sync.link(openStdio(), job.fetches ? { primary: FEED } : { onEnd: () => sync.stop() });
   }
+  if (listener !== undefined) tellListening(listener, emit);
   await sync.run();
   if (job.fetches) job.finish();
 }

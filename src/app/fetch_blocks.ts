@@ -4,6 +4,7 @@ import type { Range } from "../base/ranges.ts";
 import type { StopSignal, World } from "../base/world.ts";
 import type { Report } from "../core/sync/inputs.ts";
 import type { Receiver } from "../csp/channel.ts";
+import type { PeerNetwork } from "../io/peer_network.ts";
 import { CONTENT, METADATA } from "./clone_job.ts";
 import type { Emit } from "./events.ts";
 import type { Archive } from "./open_archive.ts";
@@ -19,6 +20,7 @@ export interface FetchOptions {
   readonly world: World;
   /** Addresses, `host:port`. */
   readonly peers: readonly string[];
+  readonly network?: PeerNetwork;
   /** Give up after so many milliseconds. */
   readonly timeoutMs?: number;
   readonly signals: Receiver<StopSignal>;
@@ -43,13 +45,14 @@ export async function fetchBlocks(
   wanted: readonly Range[] | "follow",
   options: FetchOptions,
 ): Promise<Fetched> {
-  const { world, peers, signals, timeoutMs } = options;
+  const { world, peers, network, signals, timeoutMs } = options;
   const job = new FetchJob(feed === "metadata" ? METADATA : CONTENT, options);
   const sync = new Synchronizer({
     world,
     director: job,
     live: false,
     persistent: timeoutMs !== undefined,
+    network,
     signals,
   });
   sync.join(METADATA, archive.metadata, METADATA);

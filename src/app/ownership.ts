@@ -14,6 +14,7 @@ import type { PeerAddress, Report } from "../core/sync/inputs.ts";
 import { AHEAD_HINT, BlankFeed, type Comparison, FORKED_HINT } from "../core/sync/probe.ts";
 import type { Receiver } from "../csp/channel.ts";
 import type { FeedStore } from "../io/feed_store.ts";
+import type { PeerNetwork } from "../io/peer_network.ts";
 import { METADATA } from "./clone_archive.ts";
 import type { Emit } from "./events.ts";
 import { checkContentLength } from "./lost_history.ts";
@@ -33,8 +34,9 @@ export const COMPARE_MS = 15_000;
 
 export interface OwnershipOptions {
   readonly world: World;
-  /** Whom to ask, `host:port`; without any there is nothing to do. */
+  /** Whom to ask; without any there is nothing to do. */
   readonly peers: readonly PeerAddress[];
+  readonly network?: PeerNetwork;
   readonly signals?: Receiver<StopSignal>;
   readonly emit: Emit;
 }
@@ -87,13 +89,14 @@ async function compareWithPeers(
   options: OwnershipOptions,
   judge: Judge,
 ): Promise<OwnershipCheck> {
-  const { world, peers, signals } = options;
+  const { world, peers, network, signals } = options;
   const check = new OwnershipCheck(options, judge);
   const sync = new Synchronizer({
     world,
     director: check,
     live: false,
     persistent: false,
+    network,
     signals,
   });
   sync.join(METADATA, metadata, METADATA, new BlankFeed(metadata.publicKey));

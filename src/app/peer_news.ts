@@ -2,7 +2,20 @@
 import { TroveError } from "../base/errors.ts";
 import type { Report } from "../core/sync/inputs.ts";
 import { formatSeconds } from "../base/format.ts";
+import type { PeerListener } from "../io/peer_listener.ts";
 import type { Emit } from "./events.ts";
+
+/** Tell where peers can connect. */
+export function tellListening({ addrs }: PeerListener, emit: Emit): void {
+  for (const { transport, hostname: host, port } of addrs) {
+    emit({
+      event: "listening",
+      host,
+      port,
+      transport: transport === "tcp" ? undefined : transport,
+    });
+  }
+}
 
 /** Tell of peers that come, go and fail. Other reports are passed over. */
 export function tellPeerNews(report: Report, emit: Emit): void {

@@ -3,10 +3,12 @@ import { InterruptedError, type TroveError, UsageError } from "../base/errors.ts
 import type { StopSignal, World } from "../base/world.ts";
 import type { Receiver } from "../csp/channel.ts";
 import { listenForPeers, type ListenOptions } from "../io/net.ts";
+import type { PeerNetwork } from "../io/peer_network.ts";
 import { ArchiveHost } from "./archive_host.ts";
 import type { DownloadChoices } from "./checkout_plan.ts";
 import type { Emit } from "./events.ts";
 import { SeedLists } from "./seed_lists.ts";
+import { tellListening } from "./peer_news.ts";
 import { SeedNews } from "./seed_news.ts";
 import { untilStopped } from "./stop_signals.ts";
 import { Synchronizer } from "./synchronizer.ts";
@@ -26,6 +28,7 @@ export interface SeedOptions {
   readonly history?: boolean;
   /** What updates of clones may do in their folders. */
   readonly choices?: DownloadChoices;
+  readonly network?: PeerNetwork;
   /** Stop after so many milliseconds. */
   readonly timeoutMs?: number;
   readonly signals: Receiver<StopSignal>;
@@ -51,9 +54,7 @@ export async function seedArchives(options: SeedOptions): Promise<void> {
     onBroken: (error, at) => warnOfBroken(news, error, at),
   });
   // First, so that an address that cannot be had costs nothing.
-  const listener = listenForPeers(options.listen);
-  using open = new DisposableStack();
-  open.defer(() => listener.close());
+  using listener = await listenForPeers(options.listen);
   const wanted = seedLists.begin();
 
   const startedAt = world.clock.monotonic();
@@ -73,6 +74,7 @@ export async function seedArchives(options: SeedOptions): Promise<void> {
     live: true,
     persistent: true,
     listener,
+    network: options.network,
     signals,
     open: (name) => host.find(name),
   });
@@ -85,9 +87,7 @@ export async function seedArchives(options: SeedOptions): Promise<void> {
   try {
     await untilStopped(signals, (signal) => host.lookAtAdded(signal));
     if (host.whyUseless !== undefined && lists.length === 0) throw host.whyUseless;
-    const { hostname, port } = listener.addr as Deno.NetAddr;
-    emit({ event: "listening", host: hostname, port });
-    open.move(); // the synchronizer closes it
+    tellListening(listener, emit);
     await sync.run();
   } catch (error) {
     if (!(error instanceof InterruptedError)) throw error;

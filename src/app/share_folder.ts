@@ -3,6 +3,9 @@ import { IncompleteError, InterruptedError, NotFoundError, UsageError } from "..
 import type { StopSignal, World } from "../base/world.ts";
 import type { Receiver } from "../csp/channel.ts";
 import { listenForPeers, type ListenOptions } from "../io/net.ts";
+import type { PeerListener } from "../io/peer_listener.ts";
+import type { PeerNetwork } from "../io/peer_network.ts";
+import { openStdio } from "../io/stdio.ts";
 import { inspectFolder } from "./archive_folder.ts";
 import { ONLY_ARCHIVE } from "./archive_feeds.ts";
 import { mapWorkingFiles } from "./checkout.ts";
@@ -12,6 +15,7 @@ import { LiveImport, tellImported } from "./live_import.ts";
 import { type Archive, createArchive, openArchive } from "./open_archive.ts";
 import { checkOwnership } from "./ownership.ts";
 import { PublishedArchive } from "./published_archive.ts";
+import { tellListening } from "./peer_news.ts";
 import { ShareJob } from "./share_job.ts";
 import { untilStopped } from "./stop_signals.ts";
 import { Synchronizer } from "./synchronizer.ts";
@@ -20,6 +24,9 @@ export interface ShareArchiveOptions {
   readonly world: World;
   /** Peers to connect to, besides those that come by themselves. */
   readonly peers: readonly string[];
+  /** Serve the peer on standard input and output, and end when it is gone. */
+  readonly stdio?: boolean;
+  readonly network?: PeerNetwork;
   /** Stop serving after so many milliseconds. */
   readonly timeoutMs?: number;
   /** Import what changed in the folder first; on if not said otherwise. Without, nothing is followed. */
@@ -42,7 +49,8 @@ interface Opened {
 
 export interface ShareOptions extends ShareArchiveOptions {
   readonly dir: string;
-  readonly listen: ListenOptions;
+  /** Absent: nobody can connect. */
+  readonly listen?: ListenOptions;
   /** Keep every version's content. */
   readonly history?: boolean;
 }
@@ -61,9 +69,7 @@ export async function shareFolder(options: ShareOptions): Promise<void> {
     });
   }
   // First, so that an address that cannot be had costs no import.
-  const listener = listenForPeers(options.listen);
-  using open = new DisposableStack();
-  open.defer(() => listener.close());
+  using listener = options.listen === undefined ? undefined : await listenForPeers(options.listen);
   using archive = kind === "archive"
     ? openArchive(dir, { world, access: "write" })
     : createArchive(dir, world, options);
@@ -73,24 +79,21 @@ export async function shareFolder(options: ShareOptions): Promise<void> {
       { hint: "convert it first: trove convert --to history" },
     );
   }
-  open.move();
   await shareArchive(archive, listener, { ...options, isNew: kind !== "archive" });
 }
 
 /**
- * The same for an archive that is open for writing, with connections from `listener`, which is
- * closed at the end. One that is not our own is served as it is.
+ * The same for an archive that is open for writing, with connections from `listener`, if any. One
+ * that is not our own is served as it is.
  *
  * @throws As `shareFolder`.
  */
 export async function shareArchive(
   archive: Archive,
-  listener: Deno.Listener,
+  listener: PeerListener | undefined,
   options: ShareArchiveOptions & Opened,
 ): Promise<void> {
-  const { world, emit, signals } = options;
-  using open = new DisposableStack();
-  open.defer(() => listener.close());
+  const { world, emit, network, signals } = options;
   if (archive.warning !== undefined) {
     emit({ event: "warning", code: "secret-key", message: archive.warning });
   }
@@ -108,7 +111,7 @@ export async function shareArchive(
   if (archive.writable) published = new PublishedArchive(archive, world);
   const job = new ShareJob(archive, { ...options, feeds: ONLY_ARCHIVE, published, live });
   const sync = new Synchronizer({
-    ...{ world, listener, signals },
+    ...{ world, listener, network, signals },
     director: job,
     live: true,
     persistent: true,
@@ -120,9 +123,8 @@ export async function shareArchive(
   }
   const primary = ONLY_ARCHIVE.metadata;
   for (const address of options.peers) sync.input({ kind: "found", address, primary });
-  const { hostname: host, port } = listener.addr as Deno.NetAddr;
-  emit({ event: "listening", host, port });
-  open.move(); // the synchronizer closes it
+  if (options.stdio) sync.link(openStdio(), { onEnd: () => sync.stop() });
+  if (listener !== undefined) tellListening(listener, emit);
   await serve(sync, live);
 }
 

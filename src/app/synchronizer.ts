@@ -23,10 +23,11 @@ import { Channel, type Receiver } from "../csp/channel.ts";
 import { select } from "../csp/select.ts";
 import { Ticker } from "../csp/ticker.ts";
 import type { FeedStore } from "../io/feed_store.ts";
-import { delay } from "../io/pause.ts";
-import { dialPeer, formatAddress, parseAddress } from "../io/net.ts";
+import type { Connection } from "../io/connection.ts";
 import { type Inbound, PeerLink } from "../io/peer_link.ts";
 import { GuardedReader } from "./guarded_reader.ts";
+import type { PeerListener } from "../io/peer_listener.ts";
+import { PeerNetwork } from "../io/peer_network.ts";
 
 /**
  * Whoever decides what to fetch of an archive: told of all its news, and free to call the
@@ -58,7 +59,9 @@ export interface SynchronizerOptions {
   /** Keep dialling known addresses for ever. */
   readonly persistent: boolean;
   /** Take connections from here; the synchronizer closes it. */
-  readonly listener?: Deno.Listener;
+  readonly listener?: PeerListener;
+  /** How peers are dialled, and how fast bytes come and go; directly and freely if absent. */
+  readonly network?: PeerNetwork;
   /** SIGINT and SIGTERM. Absent: the synchronizer leaves signals alone. */
   readonly signals?: Receiver<StopSignal>;
   /**
@@ -79,14 +82,12 @@ const PIECES_PER_COMMIT = 8;
 /** Sockets at once, those that are being closed included; the core has its own, lower limits. */
 const MAX_LINKS = 256;
 
-/** After a connection that could not be accepted, for example because there are too many files. */
-const ACCEPT_PAUSE_MS = 100;
-
 export class Synchronizer {
   readonly #world: World;
   readonly #director: Director;
   readonly #core: SyncCore;
   readonly #options: SynchronizerOptions;
+  readonly #network: PeerNetwork;
   readonly #inbound = new Channel<Inbound>(INBOUND_PIECES);
   readonly #links = new Map<PeerId, PeerLink>();
   readonly #tasks = new Set<Promise<void>>();
@@ -108,14 +109,13 @@ export class Synchronizer {
   /** Closed by `stop`, so that the loop wakes and sees whether it is finished. */
   readonly #stopped = new Channel<never>(1);
   #draining = false;
-  #listening: boolean;
   #nextPeer: PeerId = 1;
   #nextFeed: FeedId = 0;
   #failure: unknown;
 
   constructor(options: SynchronizerOptions) {
     this.#options = options;
-    this.#listening = options.listener !== undefined;
+    this.#network = options.network ?? new PeerNetwork(options.world.clock);
     this.#world = options.world;
     this.#director = options.director;
     const id = options.world.randomBytes(32);
@@ -177,17 +177,31 @@ export class Synchronizer {
     this.#drain();
   }
 
+  /**
+   * Link over a connection that is there already, before `run`. Its other end may be in the middle
+   * of other work, so nothing of it is late before it said something.
+   *
+   * @param options.primary Which archive to ask for; absent, the remote says.
+   * @param options.onEnd Called when the connection is gone.
+   */
+  link(connection: Connection, { primary, onEnd }: { primary?: FeedId; onEnd?: () => void }): void {
+    const conn = this.#network.adopt(connection);
+    const session = this.#openSession();
+    if (primary !== undefined) session.open(this.#feeds.get(primary)!.store.publicKey);
+    this.#start(this.#run(conn, session, conn.remote, primary, true).then(onEnd));
+  }
+
   /** End all links in good order; `run` returns. With a failure, it throws that. */
   stop(failure?: unknown): void {
     this.#failure ??= failure;
-    this.#stopListening(); // whoever comes from here on would keep us from ending
+    this.#options.listener?.close(); // whoever comes from here on would keep us from ending
     this.#stopped.close();
     this.input({ kind: "stop" });
   }
 
   /** Run until `stop`. Returns, or throws what went wrong, when every link and task has ended. */
   async run(): Promise<void> {
-    const accepting = this.#accept();
+    const accepting = this.#options.listener?.serve((connection) => this.#welcome(connection));
     using ticker = new Ticker(TICK_MS);
     const never: Receiver<never> = new Channel<never>(1);
     const { signals = never, found = never } = this.#options;
@@ -379,9 +393,9 @@ export class Synchronizer {
   }
 
   async #dial(address: PeerAddress, primary: FeedId): Promise<void> {
-    let conn: Deno.Conn;
+    let conn: Connection;
     try {
-      conn = await dialPeer(parseAddress(address), { signal: this.#abort.signal });
+      conn = await this.#network.dial(address, { signal: this.#abort.signal });
     } catch (error) {
       if (!(error instanceof TroveError)) throw error;
       const reason = error.message;
@@ -396,35 +410,10 @@ export class Synchronizer {
     await this.#run(conn, session, address, primary);
   }
 
-  async #accept(): Promise<void> {
-    while (this.#listening) {
-      let conn: Deno.Conn;
-      try {
-        conn = await this.#options.listener!.accept();
-      } catch {
-        // Closing the listener is how this task is told to end; all else may pass.
-        if (this.#listening) await delay(ACCEPT_PAUSE_MS);
-        continue;
-      }
-      if (this.#listening && this.#links.size < MAX_LINKS) this.#welcome(conn);
-      else conn.close();
-    }
-  }
-
-  #welcome(conn: Deno.Conn): void {
-    try {
-      if ("setNoDelay" in conn) (conn as Deno.TcpConn).setNoDelay(true);
-    } catch {
-      return conn.close(); // gone already
-    }
-    const { hostname: host, port } = conn.remoteAddr as Deno.NetAddr;
-    this.#start(this.#run(conn, this.#openSession(), formatAddress({ host, port })));
-  }
-
-  #stopListening(): void {
-    if (!this.#listening) return;
-    this.#listening = false;
-    this.#options.listener!.close();
+  #welcome(connection: Connection): void {
+    if (this.#links.size >= MAX_LINKS) return connection.close();
+    const conn = this.#network.adopt(connection);
+    this.#start(this.#run(conn, this.#openSession(), conn.remote));
   }
 
   #openSession(): Session {
@@ -438,16 +427,17 @@ export class Synchronizer {
   }
 
   async #run(
-    conn: Deno.Conn,
+    conn: Connection,
     session: Session,
     address: PeerAddress,
     primary?: FeedId,
+    patient?: boolean,
   ): Promise<void> {
     const peer = this.#nextPeer++;
     const onEncoded = (message: Message) => this.#recycle(message);
     const link = new PeerLink(peer, { conn, session, inbound: this.#inbound, onEncoded });
     this.#links.set(peer, link);
-    const taken = await this.#inbound.send({ kind: "linked", peer, address, primary });
+    const taken = await this.#inbound.send({ kind: "linked", peer, address, primary, patient });
     if (!taken) link.abort();
     await link.run();
   }
@@ -467,9 +457,9 @@ export class Synchronizer {
     }
   }
 
-  async #end(accepting: Promise<void>): Promise<void> {
+  async #end(accepting: Promise<void> | undefined): Promise<void> {
     this.#abort.abort();
-    this.#stopListening();
+    this.#options.listener?.close();
     for (const link of this.#links.values()) link.abort();
     // Whoever waits to hand something over is let go: nobody takes it any more.
     this.#inbound.close();

@@ -10,6 +10,7 @@ import {
   addCommand,
   addDownloadOptions,
   addPeerOptions,
+  addStdioOption,
   type CommandLine,
 } from "./command_line.ts";
 import type { CommandContext, DownloadOptions } from "./context.ts";
@@ -26,7 +27,7 @@ export function addClone({ program, world, perform }: CommandLine): void {
       "clone dat://… photos --select 2024 --select '**/*.txt' --peer 192.0.2.7:3282",
     ],
   });
-  addDownloadOptions(addPeerOptions(command, world, "give up"))
+  addDownloadOptions(addStdioOption(addPeerOptions(command, world, "give up")))
     .option("--feed <key>", "fetch a hypercore by itself: trove clone [dir] --feed KEY")
     .action((link: string | undefined, dir: string | undefined, options: CloneCommandOptions) =>
       perform(
@@ -95,10 +96,14 @@ async function fetchFeed(
   }
   const { key: publicKey, version } = parseLink(key);
   if (version !== undefined) throw new UsageError(`Cannot fetch a part of a feed: "${key}"`);
-  const { peers, listen, timeoutMs, emit } = downloadFrom("clone", options, context);
+  const { peers, listen, stdio, network, timeoutMs, emit } = downloadFrom(
+    "clone",
+    options,
+    context,
+  );
   using stop = stopSignals(world);
   await cloneFeed({
-    ...{ world, publicKey, peers, listen, timeoutMs, emit },
+    ...{ world, publicKey, peers, listen, stdio, network, timeoutMs, emit },
     dir: resolve(world.cwd(), dir ?? "."),
     signals: stop.signals,
   });

@@ -1,5 +1,6 @@
 /** What the commands are declared with: the options that many share, and how one is carried out. */
 import { type Command, Option } from "commander";
+import { parseProxy } from "../app/addresses.ts";
 import { UsageError } from "../base/errors.ts";
 import type { World } from "../base/world.ts";
 import type { CommandContext, CommonOptions } from "./context.ts";
@@ -8,7 +9,9 @@ import {
   collectPeer,
   parseCount,
   parseDuration,
+  parseHost,
   parsePort,
+  parseRate,
   splitPeers,
 } from "./options.ts";
 
@@ -69,11 +72,26 @@ export function addPeerOptions(command: Command, world: World, timeout: string):
   let given: string[] | undefined;
   command
     .addOption(
-      new Option("--peer <host:port>", "a peer to connect to (repeatable)")
+      new Option("--peer <address>", "a peer: host:port, ws://…, wss://… or unix:PATH (repeatable)")
         .argParser((text) => given = collectPeer(text, given)),
     )
     .addOption(new Option("--port <n>", "port to listen on; 0 for any").argParser(parsePort))
-    .option("--host <address>", "address to listen on")
+    .addOption(
+      new Option("--host <address>", "address to listen on, or unix:PATH").argParser(parseHost),
+    )
+    .addOption(
+      new Option("--ws <port>", "take WebSocket connections there too; 0 for any")
+        .argParser(parsePort),
+    )
+    .addOption(
+      new Option("--proxy <url>", "connect to peers through socks5://[user:password@]host:port")
+        .argParser(parseProxy),
+    )
+    .addOption(
+      new Option("--up <rate>", "send no faster, for example 500kb or 2mb a second")
+        .argParser(parseRate),
+    )
+    .addOption(new Option("--down <rate>", "receive no faster").argParser(parseRate))
     .addOption(
       new Option("--timeout <duration>", `${timeout} after, for example, 30s or 10m`)
         .argParser(parseDuration),
@@ -81,13 +99,26 @@ export function addPeerOptions(command: Command, world: World, timeout: string):
   // A flag wins over its environment variable.
   command.hook("preAction", () => {
     setIfMissing(command, "peer", fallback("TROVE_PEER", splitPeers));
-    setIfMissing(command, "port", fallback("TROVE_PORT", parsePort));
-    setIfMissing(command, "host", fallback("TROVE_HOST", (text) => text));
+    if (!command.getOptionValue("stdio")) {
+      setIfMissing(command, "port", fallback("TROVE_PORT", parsePort));
+      setIfMissing(command, "host", fallback("TROVE_HOST", parseHost));
+      setIfMissing(command, "ws", fallback("TROVE_WS", parsePort));
+    }
+    setIfMissing(command, "proxy", fallback("TROVE_PROXY", parseProxy));
+    setIfMissing(command, "up", fallback("TROVE_UP", parseRate));
+    setIfMissing(command, "down", fallback("TROVE_DOWN", parseRate));
     setIfMissing(command, "timeout", fallback("TROVE_TIMEOUT", parseDuration));
   });
   return command;
 }
 
+/** For commands that can do with one connection, which somebody else made. */
+export function addStdioOption(command: Command): Command {
+  return command.addOption(
+    new Option("--stdio", "meet one peer on standard input and output, as behind ssh")
+      .conflicts(["port", "host", "ws"]),
+  );
+}
 /** About `--select` and `--exclude`, for the help. */
 const SELECTION_HELP = `
 Patterns are about paths from the archive's root on; quote them. A file or a folder is meant with

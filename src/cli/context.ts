@@ -1,5 +1,6 @@
 /** What a command is given: the world, where it prints, and the options that all commands share. */
 import type { World } from "../base/world.ts";
+import type { Proxy } from "../app/addresses.ts";
 import type { CommandOutput } from "./output.ts";
 
 export interface CommandContext {
@@ -21,7 +22,16 @@ export interface CommonOptions {
 export interface PeerOptions extends CommonOptions {
   readonly peer?: readonly string[];
   readonly port?: number;
+  /** An address, or `unix:PATH`. */
   readonly host?: string;
+  /** A port for WebSocket connections. */
+  readonly ws?: number;
+  readonly proxy?: Proxy;
+  /** Bytes a second. */
+  readonly up?: number;
+  readonly down?: number;
+  /** The wire is on standard input and output; of commands that can. */
+  readonly stdio?: boolean;
   /** Milliseconds. */
   readonly timeout?: number;
 }

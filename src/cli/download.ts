@@ -2,8 +2,7 @@
 import type { DownloadOptions as Download } from "../app/clone_archive.ts";
 import { UsageError } from "../base/errors.ts";
 import type { CommandContext, DownloadOptions } from "./context.ts";
-
-const ANY_HOST = "0.0.0.0";
+import { listenIfAsked, networkOf } from "./peer_choices.ts";
 
 /**
  * From where and how to download, as the options say.
@@ -16,7 +15,9 @@ export function downloadFrom(
   { world, output }: CommandContext,
 ): Omit<Download, "dir" | "signals"> {
   const peers = options.peer ?? [];
-  if (peers.length === 0 && options.port === undefined) {
+  const { stdio } = options;
+  const listen = listenIfAsked(options);
+  if (peers.length === 0 && listen === undefined && !stdio) {
     throw new UsageError(`Cannot ${command} without a peer`, {
       hint: "name one that has the archive with --peer HOST:PORT",
     });
@@ -26,9 +27,9 @@ export function downloadFrom(
   return {
     world,
     peers,
-    listen: options.port === undefined
-      ? undefined
-      : { host: options.host ?? ANY_HOST, port: options.port, exact: options.port !== 0 },
+    listen,
+    stdio,
+    network: networkOf(options, world),
     timeoutMs: options.timeout,
     selection: select === undefined && exclude === undefined
       ? undefined

@@ -1,6 +1,6 @@
 /** The values of options: checked, and in the units that the program uses. */
 import { type Command, Option } from "commander";
-import { formatAddress, parseAddress } from "../app/addresses.ts";
+import { formatPeer, parsePeer, parseUnix } from "../app/addresses.ts";
 import { checkPattern } from "../app/selection_note.ts";
 import { UsageError } from "../base/errors.ts";
 
@@ -31,6 +31,30 @@ export function parsePort(text: string): number {
   return port;
 }
 
+/** Where to listen: an address of the machine, or `unix:PATH`. */
+export function parseHost(text: string): string {
+  parseUnix(text);
+  return text;
+}
+
+/** Powers of 1024, as in dat. */
+const RATE_UNITS: Record<string, number> = { "": 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
+
+/** Below that no peer would have the patience. */
+const MIN_RATE = 1024;
+
+/** `500kb`, `2mb`, `1.5m`, or bytes alone; in bytes a second. */
+export function parseRate(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(?:([kmg])?b?)(?:\/s)?$/i.exec(text.trim());
+  const rate = match === null ? NaN : Number(match[1]) * RATE_UNITS[(match[2] ?? "").toLowerCase()];
+  if (!(rate >= MIN_RATE && rate <= Number.MAX_SAFE_INTEGER)) {
+    throw new UsageError(`Cannot use "${text}" as a rate`, {
+      hint: "give bytes a second, 1kb or more, for example 500kb or 2mb",
+    });
+  }
+  return rate;
+}
+
 /** How many at most: a whole number, 0 too. */
 export function parseCount(text: string): number {
   const count = /^\d+$/.test(text) ? Number(text) : NaN;
@@ -44,7 +68,7 @@ export function parseCount(text: string): number {
 
 /** For options that may be given several times. */
 export function collectPeer(text: string, before: readonly string[] = []): string[] {
-  return [...before, formatAddress(parseAddress(text))];
+  return [...before, formatPeer(parsePeer(text))];
 }
 
 /** A pattern of paths, for options that may be given several times. */

@@ -4,6 +4,7 @@
  */
 import { TroveError } from "../base/errors.ts";
 import type { World } from "../base/world.ts";
+import { ANY_HOST } from "../app/addresses.ts";
 import type { TroveEvent } from "../app/events.ts";
 import { errorCodeOf, exitCodeOf } from "./exit_codes.ts";
 import { count, formatBytes, formatRate, formatSeconds, printable } from "../base/format.ts";
@@ -32,14 +33,17 @@ const PLAIN_PROGRESS_MS = 5000;
 
 const BAR_WIDTH = 24;
 
+/** Where it is printed. */
+export type Printer = Pick<World, "stdout" | "stderr" | "clock">;
+
 export class CommandOutput {
-  readonly #world: World;
+  readonly #world: Printer;
   readonly #options: OutputOptions;
   /** A progress line stands on the terminal and must be cleared before anything else is printed. */
   #lineShown = false;
   #plainAt = -Infinity;
 
-  constructor(world: World, options: OutputOptions) {
+  constructor(world: Printer, options: OutputOptions) {
     this.#world = world;
     this.#options = options;
   }
@@ -148,7 +152,7 @@ export class CommandOutput {
         );
       }
       case "listening":
-        return this.say(`Listening on ${event.host} port ${event.port}`);
+        return this.say(listening(event));
       case "peer": {
         const reason = event.reason === undefined ? "" : ` (${printable(event.reason)})`;
         return this.say(`Peer ${event.address} ${event.state}${reason}`);
@@ -237,6 +241,13 @@ export class CommandOutput {
   #paint(style: string, text: string): string {
     return this.#options.color ? `\u001b[${style}m${text}\u001b[0m` : text;
   }
+}
+
+function listening(event: Extract<TroveEvent, { event: "listening" }>): string {
+  const { host, port, transport } = event;
+  if (transport === "unix") return `Listening on ${printable(host)}`;
+  const place = host === ANY_HOST ? "all addresses," : host;
+  return `Listening on ${place} port ${port}${transport === "ws" ? " (WebSocket)" : ""}`;
 }
 
 function bar(share: number): string {

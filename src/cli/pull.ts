@@ -6,6 +6,7 @@ import {
   addCommand,
   addDownloadOptions,
   addPeerOptions,
+  addStdioOption,
   type CommandLine,
 } from "./command_line.ts";
 import type { CommandContext, DownloadOptions } from "./context.ts";
@@ -20,7 +21,7 @@ export function addPull({ program, world, perform }: CommandLine): void {
       "pull --dry-run --peer 192.0.2.7:3282   # what would change?",
     ],
   });
-  addDownloadOptions(addPeerOptions(command, world, "give up"))
+  addDownloadOptions(addStdioOption(addPeerOptions(command, world, "give up")))
     .action((dir: string | undefined, options: DownloadOptions) =>
       perform(options, (context) => pull(dir, options, context))
     );

@@ -7,6 +7,7 @@ import { isSound, locateDamaged } from "../app/verify_archive.ts";
 import { count, printable } from "../base/format.ts";
 import { addCommand, addPeerOptions, type CommandLine } from "./command_line.ts";
 import type { CommandContext, PeerOptions } from "./context.ts";
+import { networkOf } from "./peer_choices.ts";
 import { addDirOption, chosenFolder } from "./options.ts";
 import { printRecords, printSummary, refuseDamaged, showProgress } from "./verify.ts";
 
@@ -51,6 +52,7 @@ async function repair(
   const repaired = await repairArchive(paths, {
     world,
     peers: options.peer ?? [],
+    network: networkOf(options, world),
     timeoutMs: options.timeout,
     signals: stop.signals,
     givenKey: options.key === undefined ? undefined : resolveLink(options.key, world).key,

@@ -4,7 +4,7 @@ import { UsageError } from "../base/errors.ts";
 import type { World } from "../base/world.ts";
 import type { CommandLine } from "./command_line.ts";
 import { COMMANDS } from "./commands.ts";
-import type { CommonOptions } from "./context.ts";
+import type { PeerOptions } from "./context.ts";
 import { exitCodeOf } from "./exit_codes.ts";
 import { CommandOutput } from "./output.ts";
 
@@ -25,7 +25,10 @@ Examples:
  */
 export async function run(args: readonly string[], world: World, version: string): Promise<number> {
   // Until the options are read, an error has to go by what the command line looks like.
-  let output = openOutput(world, { json: args.includes("--json") });
+  let output = openOutput(world, {
+    json: args.includes("--json"),
+    stdio: args.includes("--stdio"),
+  });
   const program = buildProgram(world, version, (options, action) => {
     output = openOutput(world, options);
     return action({ world, output });
@@ -88,13 +91,16 @@ function buildProgram(
   return program;
 }
 
-function openOutput(world: World, options: CommonOptions): CommandOutput {
+function openOutput(world: World, options: PeerOptions): CommandOutput {
   const { json = false, quiet = false, verbose = false, color = "auto" } = options;
   const wanted = color === "auto"
     ? world.stderr.isTerminal && world.stdout.isTerminal && (world.env("NO_COLOR") ?? "") === "" &&
       world.env("TERM") !== "dumb"
     : color === "always";
-  return new CommandOutput(world, { json, quiet, verbose, color: wanted && !json });
+  const { clock, stderr } = world;
+  // Where the wire is on stdout, everything else goes to stderr.
+  const printer = options.stdio ? { clock, stderr, stdout: stderr } : world;
+  return new CommandOutput(printer, { json, quiet, verbose, color: wanted && !json });
 }
 
 function upperFirst(text: string): string {

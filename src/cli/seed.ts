@@ -1,13 +1,10 @@
 /** `trove seed <dir or link>…` */
-import { DEFAULT_PORT } from "../app/addresses.ts";
 import { seedArchives } from "../app/seed.ts";
 import { stopSignals } from "../app/stop_signals.ts";
 import { addCommand, addPeerOptions, type CommandLine } from "./command_line.ts";
 import type { CommandContext, PeerOptions } from "./context.ts";
+import { listenOn, networkOf } from "./peer_choices.ts";
 import { SeedLines } from "./seed_lines.ts";
-
-/** All addresses of the machine, as dat does. */
-const ANY_HOST = "0.0.0.0";
 
 interface SeedCommandOptions extends PeerOptions {
   readonly list?: readonly string[];
@@ -51,11 +48,8 @@ async function seed(
     lists: options.list ?? [],
     store: options.store,
     peers: options.peer ?? [],
-    listen: {
-      host: options.host ?? ANY_HOST,
-      port: options.port ?? DEFAULT_PORT,
-      exact: options.port !== undefined && options.port !== 0,
-    },
+    listen: listenOn(options),
+    network: networkOf(options, world),
     history: options.history,
     timeoutMs: options.timeout,
     signals: stop.signals,

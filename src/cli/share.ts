@@ -1,18 +1,15 @@
 /** `trove share [dir]` */
 import { resolve } from "node:path";
-import { DEFAULT_PORT } from "../app/addresses.ts";
 import type { TroveEvent } from "../app/events.ts";
 import { feedIn } from "../app/feed_folder.ts";
 import { shareFeed } from "../app/feed_job.ts";
 import { shareFolder } from "../app/share_folder.ts";
 import { stopSignals } from "../app/stop_signals.ts";
 import { count } from "../base/format.ts";
-import { addCommand, addPeerOptions, type CommandLine } from "./command_line.ts";
+import { addCommand, addPeerOptions, addStdioOption, type CommandLine } from "./command_line.ts";
 import type { CommandContext, PeerOptions } from "./context.ts";
 import type { CommandOutput } from "./output.ts";
-
-/** All addresses of the machine, as dat does. */
-const ANY_HOST = "0.0.0.0";
+import { listenAlways, networkOf } from "./peer_choices.ts";
 
 /** Codes of warnings of which there can be one for each name in the folder. */
 const NAME_WARNINGS: ReadonlySet<string> = new Set(["skipped", "unportable-name"]);
@@ -33,7 +30,7 @@ export function addShare({ program, world, perform }: CommandLine): void {
     summary: "make an archive of a folder and serve it",
     examples: ["share photos --port 3282", "share data --history  # keep every version"],
   });
-  addPeerOptions(command, world, "stop sharing")
+  addStdioOption(addPeerOptions(command, world, "stop sharing"))
     .option("--no-import", "serve what the archive holds, without a look at the folder")
     .option("--no-watch", "do not follow changes of the folder")
     .option("--ignore-hidden", "leave out names that start with a dot (the default)")
@@ -87,11 +84,9 @@ async function share(
     world,
     dir: resolve(world.cwd(), dir ?? "."),
     peers: options.peer ?? [],
-    listen: {
-      host: options.host ?? ANY_HOST,
-      port: options.port ?? DEFAULT_PORT,
-      exact: options.port !== undefined && options.port !== 0,
-    },
+    listen: listenAlways(options),
+    stdio: options.stdio,
+    network: networkOf(options, world),
     timeoutMs: options.timeout,
     signals: stop.signals,
   };
@@ -99,6 +94,7 @@ async function share(
     return await shareFeed({ ...serving, emit: (event) => output.emit(event) });
   }
   let isOwn = true;
+  let told = false;
   await shareFolder({
     ...serving,
     history: options.history,
@@ -109,7 +105,8 @@ async function share(
     emit: (event) => {
       if (warnings.take(event)) output.emit(event);
       if (event.event === "warning" && event.code === "read-only") isOwn = false;
-      if (event.event !== "listening") return;
+      if (event.event !== "listening" || told) return;
+      told = true;
       if (isOwn) output.say(whatIsFollowed(options));
       output.say("Press Ctrl-C to stop sharing");
     },

@@ -1,38 +1,35 @@
-/** Dialling and listening over TCP. */
-import { TroveError, UsageError } from "../base/errors.ts";
+/** Dialling and listening, over whatever transport an address names. */
+import { TroveError } from "../base/errors.ts";
+import { type Connection, SocketConnection } from "./connection.ts";
+import { dialFailure } from "./dial_error.ts";
+import {
+  ANY_HOST,
+  formatAddress,
+  formatPeer,
+  type HostPort,
+  parseUnix,
+  type PeerTarget,
+  type Proxy,
+} from "./peer_address.ts";
+import { type ConnectionSource, PeerListener } from "./peer_listener.ts";
+import { connectThrough } from "./socks5.ts";
+import { listenTcp, openTcp, TcpSource } from "./tcp.ts";
+import { listenUnix, openUnix } from "./unix_socket.ts";
+import { WsConnection } from "./ws_connection.ts";
+import { askForWebSocket } from "./ws_handshake.ts";
 
 /** Source: discovery-swarm allows 3 s from dial to connection; slow links get a little more. */
 const CONNECT_MS = 5000;
 
-/** The port that dat has always used. */
-export const DEFAULT_PORT = 3282;
+/** A proxy may have far to go: Tor builds a circuit first. TLS and HTTP take their time too. */
+const CONNECT_THROUGH_MS = 20_000;
 
-export interface HostPort {
-  readonly host: string;
-  readonly port: number;
-}
-
-/**
- * Read `host:port`, `[v6]:port`, or a host alone, which means the usual port.
- *
- * @throws {UsageError}
- */
-export function parseAddress(text: string): HostPort {
-  const match =
-    /^(?:\[([0-9a-fA-F:.]+(?:%[\w.-]+)?)\]|([^:[\]\s]+)|([0-9a-fA-F]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.]*))(?::(\d+))?$/
-      .exec(text);
-  const port = match?.[4] === undefined ? DEFAULT_PORT : Number(match[4]);
-  const host = match?.[1] ?? match?.[2] ?? match?.[3];
-  if (host === undefined || port < 1 || port > 65535) {
-    throw new UsageError(`Cannot use "${text}" as a peer`, {
-      hint: "give it as HOST:PORT with a port from 1 to 65535, for example 192.0.2.7:3282",
-    });
-  }
-  return { host, port };
-}
-
-export function formatAddress({ host, port }: HostPort): string {
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+export interface DialOptions {
+  readonly signal: AbortSignal;
+  /** For everything but Unix sockets. */
+  readonly proxy?: Proxy;
+  /** Certificates to trust besides those that are trusted anyway. PEM. */
+  readonly caCerts?: string[];
 }
 
 /**
@@ -40,55 +37,124 @@ export function formatAddress({ host, port }: HostPort): string {
  *
  * @throws {TroveError} If it cannot be had; the message is fit for people.
  */
-export async function dialPeer(
-  address: HostPort,
-  options: { signal: AbortSignal },
-): Promise<Deno.TcpConn> {
-  const { host: hostname, port } = address;
-  const deadline = AbortSignal.timeout(CONNECT_MS);
+export async function dialPeer(target: PeerTarget, options: DialOptions): Promise<Connection> {
+  const ms = target.kind === "tcp" && options.proxy === undefined ? CONNECT_MS : CONNECT_THROUGH_MS;
+  const deadline = AbortSignal.timeout(ms);
   const signal = AbortSignal.any([options.signal, deadline]);
   try {
-    const conn = await Deno.connect({ hostname, port, signal });
-    conn.setNoDelay(true);
-    return conn;
+    return await open(target, { ...options, signal });
   } catch (error) {
-    throw new TroveError(dialFailure(error, deadline.aborted), { cause: error });
+    if (deadline.aborted) {
+      throw new TroveError(`no connection within ${ms / 1000} s`, { cause: error });
+    }
+    const allowed = target.kind === "unix" ? "--allow-read and --allow-write" : "--allow-net";
+    throw new TroveError(dialFailure(error, allowed), { cause: error });
   }
 }
 
-function dialFailure(error: unknown, timedOut: boolean): string {
-  if (timedOut) return `no connection within ${CONNECT_MS / 1000} s`;
-  if (error instanceof Deno.errors.ConnectionRefused) return "connection refused";
-  if (error instanceof Deno.errors.NotCapable) return "not permitted (run with --allow-net)";
-  const text = error instanceof Error ? error.message : String(error);
-  if (/lookup|resolve|Name or service not known/i.test(text)) return "no such host";
-  return text.replace(/ \(os error \d+\)$/, "").toLowerCase();
-}
-
-/** How a listening port is chosen. */
-export interface ListenOptions {
-  readonly host: string;
-  /** 0 lets the system choose. */
-  readonly port: number;
-  /** The port was asked for: when it is taken that is an error, not a reason to take another. */
-  readonly exact: boolean;
-}
-
-/** @throws {UsageError} If the port is taken and was asked for, or the host is not ours. */
-export function listenForPeers({ host, port, exact }: ListenOptions): Deno.TcpListener {
+async function open(target: PeerTarget, options: DialOptions): Promise<Connection> {
+  if (target.kind === "unix") return await openUnix(target.path);
+  const remote = formatPeer(target);
+  const stream = await openStream(target, options);
+  if (target.kind === "tcp") return new SocketConnection(stream, { remote, host: target.host });
+  // Nothing below takes the signal: closing the stream ends it.
+  let current: Deno.Conn = stream;
+  using _closing = whenAborted(options.signal, () => close(current));
   try {
-    return Deno.listen({ hostname: host, port });
-  } catch (error) {
-    if (error instanceof Deno.errors.AddrInUse) {
-      if (!exact) return Deno.listen({ hostname: host, port: 0 });
-      throw new UsageError(`Cannot listen on ${formatAddress({ host, port })}: the port is taken`, {
-        cause: error,
-        hint: "choose another one with --port, or --port 0 for any free one",
-      });
+    if (target.secure) {
+      const { host: hostname } = target;
+      const { caCerts } = options;
+      const tls = await Deno.startTls(stream, { hostname, caCerts, alpnProtocols: ["http/1.1"] });
+      current = tls;
+      await tls.handshake();
     }
-    const text = error instanceof Error ? error.message : String(error);
-    throw new UsageError(`Cannot listen on ${formatAddress({ host, port })}: ${text}`, {
+    const connection = new SocketConnection(current, { remote, host: target.host });
+    const early = await askForWebSocket(connection, { host: hostField(target), path: target.path });
+    options.signal.throwIfAborted();
+    return WsConnection.asClient(connection, remote, early);
+  } catch (error) {
+    close(current);
+    throw error;
+  }
+}
+
+/** The Host of a request: without the port if it is the usual one. */
+function hostField({ secure, host, port }: Extract<PeerTarget, { kind: "ws" }>): string {
+  const text = formatAddress({ host, port });
+  return port === (secure ? 443 : 80) ? text.slice(0, text.lastIndexOf(":")) : text;
+}
+
+/** A TCP connection, through the proxy if there is one. */
+async function openStream(to: HostPort, { signal, proxy }: DialOptions): Promise<Deno.TcpConn> {
+  if (proxy === undefined) return await openTcp(to, { signal });
+  let conn: Deno.TcpConn;
+  try {
+    conn = await openTcp(proxy, { signal });
+  } catch (error) {
+    throw new TroveError(`the proxy at ${formatAddress(proxy)}: ${dialFailure(error)}`, {
       cause: error,
     });
+  }
+  using _closing = whenAborted(signal, () => close(conn));
+  try {
+    await connectThrough(conn, proxy, to);
+    signal.throwIfAborted();
+    return conn;
+  } catch (error) {
+    close(conn);
+    throw error;
+  }
+}
+
+/** Do something when the signal is aborted, at once if it is already; until the result is disposed. */
+function whenAborted(signal: AbortSignal, act: () => void): Disposable {
+  if (signal.aborted) act();
+  signal.addEventListener("abort", act);
+  return { [Symbol.dispose]: () => signal.removeEventListener("abort", act) };
+}
+
+function close(conn: Deno.Conn): void {
+  try {
+    conn.close();
+  } catch {
+    // Closed when time was up, or when TLS took it over.
+  }
+}
+
+/** Where to listen; nothing of it is nowhere. */
+export interface ListenOptions {
+  /** An address of ours; `::` for all, of both families; or `unix:PATH`. */
+  readonly host: string;
+  /** 0 lets the system choose; of no meaning for a Unix socket. Absent: no TCP. */
+  readonly port?: number;
+  /** The port was asked for: when it is taken that is an error, not a reason to take another. */
+  readonly exact: boolean;
+  /** Take WebSocket connections on this port too; 0 lets the system choose. */
+  readonly ws?: number;
+}
+
+/** @throws {UsageError} If a port is taken and was asked for, or an address is not ours. */
+export async function listenForPeers(options: ListenOptions): Promise<PeerListener> {
+  const { host, port, exact, ws } = options;
+  const sources: ConnectionSource[] = [];
+  try {
+    const path = parseUnix(host);
+    if (path !== undefined) {
+      sources.push(await listenUnix(path));
+    } else if (port !== undefined) {
+      const listeners = listenTcp({ host, port, exact, option: "--port" });
+      sources.push(...listeners.map((listener) => new TcpSource(listener)));
+    }
+    if (ws !== undefined) {
+      const at = path === undefined ? host : ANY_HOST;
+      const listeners = listenTcp({ host: at, port: ws, exact: true, option: "--ws" });
+      for (const listener of listeners) {
+        sources.push(new TcpSource(listener, "ws", WsConnection.asServer));
+      }
+    }
+    return new PeerListener(sources);
+  } catch (error) {
+    for (const source of sources) source.close();
+    throw error;
   }
 }

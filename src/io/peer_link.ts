@@ -7,7 +7,7 @@ import type { Outgoing, Received, Session } from "../core/wire/session.ts";
 import type { Input, PeerId, QuietEnd } from "../core/sync/inputs.ts";
 import type { Message } from "../core/wire/messages.ts";
 import type { Sender } from "../csp/channel.ts";
-import { sessionStream } from "./session_stream.ts";
+import type { Connection } from "./connection.ts";
 
 /** What links put into the inbound channel. */
 export type Inbound =
@@ -22,12 +22,16 @@ export type Inbound =
     release: () => void;
   };
 
-/** Bytes asked of the socket at once: as few as a slow peer needs, as many as a fast one fills. */
-const MIN_READ_BYTES = 64 * 1024;
+/**
+ * Bytes asked of the connection at once: little of strangers and of peers that say little, more and
+ * more of one that fills what it is given.
+ */
+const FIRST_READ_BYTES = 4 * 1024;
 const MAX_READ_BYTES = 512 * 1024;
 
 /** Pieces with more messages than this are read in small buffers: a flood must not fill memory. */
 const MANY_MESSAGES = 1024;
+const FLOOD_READ_BYTES = 64 * 1024;
 
 /** Frames a second without any meaning that are put up with. Source: spec of limits, section 2. */
 const MAX_EMPTY_FRAMES = 1000;
@@ -43,7 +47,7 @@ const PARTIAL_NEWS_MS = 500;
 
 export class PeerLink {
   readonly peer: PeerId;
-  readonly #conn: Deno.Conn;
+  readonly #conn: Connection;
   readonly #session: Session;
   readonly #inbound: Sender<Inbound>;
   readonly #onEncoded: (message: Message) => void;
@@ -55,7 +59,7 @@ export class PeerLink {
   constructor(
     peer: PeerId,
     options: {
-      conn: Deno.Conn;
+      conn: Connection;
       session: Session;
       inbound: Sender<Inbound>;
       /** Told of each message once its bytes are on their way: whatever it holds is free again. */
@@ -102,11 +106,7 @@ export class PeerLink {
     if (this.#closed) return;
     this.#closed = true;
     this.#ending = true;
-    try {
-      this.#conn.close();
-    } catch (error) {
-      if (!(error instanceof Deno.errors.BadResource)) throw error;
-    }
+    this.#conn.close();
     this.#wake();
   }
 
@@ -116,11 +116,15 @@ export class PeerLink {
     const beganAt = performance.now();
     try {
       const socket = new SocketReader(this.#conn);
-      const batches = socket.stream().pipeThrough(sessionStream(this.#session));
-      for await (const { messages, chunk, partialBytes } of batches) {
+      for (;;) {
+        const chunk = await socket.read();
+        if (chunk === undefined) break;
+        const messages = this.#session.receive(chunk);
+        const { partialBytes } = this.#session;
         const now = performance.now();
         checkFlood(this.#session, now - beganAt);
-        socket.adapt(chunk, messages.length);
+        // A stranger gets no more room, however much it says.
+        if (this.#session.phase === "open") socket.adapt(chunk, messages.length);
         if (messages.length === 0 && now - toldAt < PARTIAL_NEWS_MS) {
           socket.release(chunk);
           continue;
@@ -130,6 +134,7 @@ export class PeerLink {
         // Waiting here is the back-pressure: the socket is not read, and TCP tells the remote.
         await this.#inbound.send({ kind: "received", peer, messages, partialBytes, release });
       }
+      endSession(this.#session);
       return "closed";
     } catch (error) {
       return this.#closed && !(error instanceof TroveError) ? "closed" : linkError(error);
@@ -166,30 +171,26 @@ export class PeerLink {
   }
 }
 
-/** The socket as a stream that reads only when asked, into buffers that are used again. */
+/** Reads a connection into buffers that are used again. */
 class SocketReader {
-  readonly #conn: Deno.Conn;
-  #size = MIN_READ_BYTES;
+  readonly #conn: Connection;
+  #size = FIRST_READ_BYTES;
   readonly #free: ArrayBuffer[] = [];
 
-  constructor(conn: Deno.Conn) {
+  constructor(conn: Connection) {
     this.#conn = conn;
   }
 
-  stream(): ReadableStream<Uint8Array> {
-    return new ReadableStream<Uint8Array>({
-      pull: async (controller) => {
-        const piece = this.#take();
-        const count = await this.#conn.read(piece);
-        if (count === null) return controller.close();
-        controller.enqueue(piece.subarray(0, count));
-      },
-    }, { highWaterMark: 0 });
+  /** Wait for more. Undefined when the remote has ended its side. */
+  async read(): Promise<Uint8Array | undefined> {
+    const piece = this.#take();
+    const count = await this.#conn.read(piece);
+    return count === null ? undefined : piece.subarray(0, count);
   }
 
   /** Choose the size of the reads to come by what the last one brought. */
   adapt(chunk: Uint8Array, messages: number): void {
-    if (messages > MANY_MESSAGES) this.#size = MIN_READ_BYTES;
+    if (messages > MANY_MESSAGES) this.#size = FLOOD_READ_BYTES;
     else if (chunk.length === this.#size && this.#size < MAX_READ_BYTES) this.#size *= 2;
   }
 
@@ -206,6 +207,16 @@ class SocketReader {
     if (buffer?.byteLength !== this.#size) buffer = new ArrayBuffer(this.#size);
     return new Uint8Array(buffer);
   }
+}
+
+/** The remote's bytes have ended. @throws {RemoteProtocolError} If that was inside a frame. */
+function endSession(session: Session): void {
+  const { partialBytes } = session;
+  if (!session.end()) return;
+  // A connection that was cut is nobody's breach: the peer is dialled again.
+  throw new TroveError(
+    `Cannot read the last frame: the stream ended ${partialBytes} bytes into it`,
+  );
 }
 
 /** @throws {RemoteProtocolError} If the remote sends little but frames that say nothing. */

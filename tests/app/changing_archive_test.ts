@@ -6,7 +6,7 @@ import { CONTENT, METADATA } from "../../src/app/clone_archive.ts";
 import { importFolder } from "../../src/app/import_folder.ts";
 import { createArchive } from "../../src/app/open_archive.ts";
 import { Synchronizer } from "../../src/app/synchronizer.ts";
-import { listenForPeers } from "../../src/io/net.ts";
+import { loopbackListener } from "../support/connections.ts";
 import { tempFolder } from "../support/temp.ts";
 import { TestWorld } from "../support/test_world.ts";
 import { assertSameTree, digestTree, withoutModes, writeTree } from "../support/trees.ts";
@@ -21,8 +21,8 @@ Deno.test("a clone follows an archive whose files come and go while it is fetche
   await importFolder(archive, options);
   mapWorkingFiles(archive);
 
-  const listener = listenForPeers({ host: "127.0.0.1", port: 0, exact: false });
-  const { port } = listener.addr as Deno.NetAddr;
+  const listener = loopbackListener();
+  const { port } = listener.addr;
   const director = { onReport() {} };
   const sync = new Synchronizer({ world: owner, director, live: true, persistent: true, listener });
   sync.join(METADATA, archive.metadata, METADATA);

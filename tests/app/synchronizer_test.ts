@@ -3,12 +3,12 @@ import assert from "node:assert/strict";
 import { InterruptedError, StorageError } from "../../src/base/errors.ts";
 import type { StopSignal } from "../../src/base/world.ts";
 import { type Director, Synchronizer } from "../../src/app/synchronizer.ts";
+import { loopbackListener } from "../support/connections.ts";
 import { answerFor } from "../support/core_driver.ts";
 import type { Report } from "../../src/core/sync/inputs.ts";
 import type { Message } from "../../src/core/wire/messages.ts";
 import { Session } from "../../src/core/wire/session.ts";
 import { Channel } from "../../src/csp/channel.ts";
-import { listenForPeers } from "../../src/io/net.ts";
 import type { FeedStore } from "../../src/io/feed_store.ts";
 import { MemoryDisk } from "../support/memory_access.ts";
 import { MemoryFeed } from "../support/memory_feed.ts";
@@ -61,8 +61,8 @@ class Running implements AsyncDisposable {
 
   constructor(name: string, store: FeedStore, options: { live?: boolean } = {}) {
     const world = new TestWorld(this.#temp, { seed: name, running: true });
-    const listener = listenForPeers({ host: "127.0.0.1", port: 0, exact: false });
-    this.port = (listener.addr as Deno.NetAddr).port;
+    const listener = loopbackListener();
+    this.port = listener.addr.port;
     this.address = `127.0.0.1:${this.port}`;
     this.store = store;
     const { director, signals } = this;

@@ -109,7 +109,8 @@ Deno.test("an open archive is shared without signals until its time is over", as
   put(dir, "first", 10);
   using archive = openArchive(dir, { world, access: "write" });
   const imported: number[] = [];
-  await shareArchive(archive, listenForPeers({ host: "127.0.0.1", port: 0, exact: false }), {
+  using listener = await listenForPeers({ host: "127.0.0.1", port: 0, exact: false });
+  await shareArchive(archive, listener, {
     ...{ world, peers: [], timeoutMs: 1000 },
     emit: (event) => {
       if (event.event === "listening") put(dir, "second", 10);

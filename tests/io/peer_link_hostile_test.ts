@@ -4,19 +4,12 @@ import { LocalProtocolError, RemoteProtocolError } from "../../src/base/errors.t
 import type { Message } from "../../src/core/wire/messages.ts";
 import type { Outgoing, Session } from "../../src/core/wire/session.ts";
 import { Channel } from "../../src/csp/channel.ts";
-import { listenForPeers } from "../../src/io/net.ts";
 import { type Inbound, PeerLink } from "../../src/io/peer_link.ts";
+import { asConnection, tcpPair } from "../support/connections.ts";
 import { Random } from "../support/random.ts";
 import { SessionPair } from "../support/session_pair.ts";
 
 const PEER = 7;
-
-/** Both ends of a connection over loopback. */
-async function connect(): Promise<[Deno.TcpConn, Deno.TcpConn]> {
-  using listener = listenForPeers({ host: "127.0.0.1", port: 0, exact: false });
-  const { port } = listener.addr as Deno.NetAddr;
-  return await Promise.all([Deno.connect({ hostname: "127.0.0.1", port }), listener.accept()]);
-}
 
 /** A link on the accepting side, and the bare connection and session of the remote. */
 class Hosted implements AsyncDisposable {
@@ -32,7 +25,7 @@ class Hosted implements AsyncDisposable {
     const { inbound } = this;
     const onEncoded = (message: Message) => void this.encoded.push(message);
     this.link = new PeerLink(PEER, {
-      conn,
+      conn: asConnection(conn),
       session: session ?? this.pair.accepting,
       inbound,
       onEncoded,
@@ -80,7 +73,7 @@ class Hosted implements AsyncDisposable {
 }
 
 async function host(): Promise<Hosted> {
-  return new Hosted(await connect());
+  return new Hosted(await tcpPair());
 }
 
 function data(index: number, value: Uint8Array): Outgoing {

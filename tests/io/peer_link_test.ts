@@ -3,19 +3,18 @@ import { RemoteProtocolError } from "../../src/base/errors.ts";
 import type { Message } from "../../src/core/wire/messages.ts";
 import type { Received } from "../../src/core/wire/session.ts";
 import { Channel } from "../../src/csp/channel.ts";
-import { dialPeer, listenForPeers } from "../../src/io/net.ts";
+import type { Connection } from "../../src/io/connection.ts";
 import { type Inbound, PeerLink } from "../../src/io/peer_link.ts";
+import { asConnection, memoryPair, tcpPair } from "../support/connections.ts";
 import { Random } from "../support/random.ts";
 import { SessionPair } from "../support/session_pair.ts";
 
 const BLOCK = 64 * 1024;
 
 /** Both ends of a connection over loopback. */
-async function connect(): Promise<[Deno.Conn, Deno.Conn]> {
-  using listener = listenForPeers({ host: "127.0.0.1", port: 0, exact: false });
-  const { port } = listener.addr as Deno.NetAddr;
-  const dialling = dialPeer({ host: "127.0.0.1", port }, { signal: new AbortController().signal });
-  return await Promise.all([dialling, listener.accept()]);
+async function connect(): Promise<[Connection, Connection]> {
+  const [one, other] = await tcpPair();
+  return [asConnection(one), asConnection(other)];
 }
 
 /** A link that runs, and what it has put into its channel. */
@@ -25,7 +24,7 @@ class Side implements AsyncDisposable {
   readonly encoded: Message[] = [];
   readonly #run: Promise<void>;
 
-  constructor(conn: Deno.Conn, session: SessionPair["dialling"], capacity: number) {
+  constructor(conn: Connection, session: SessionPair["dialling"], capacity: number) {
     this.inbound = new Channel<Inbound>(capacity);
     const { inbound } = this;
     const onEncoded = (message: Message) => void this.encoded.push(message);
@@ -72,9 +71,11 @@ class Sides implements AsyncDisposable {
 }
 
 /** Two links that have greeted each other. */
-async function linked({ capacity = 8 } = {}): Promise<Sides> {
+async function linked(
+  { capacity = 8, ends }: { capacity?: number; ends?: [Connection, Connection] } = {},
+): Promise<Sides> {
   const pair = new SessionPair();
-  const [one, other] = await connect();
+  const [one, other] = ends ?? await connect();
   const a = new Side(one, pair.dialling, capacity);
   const b = new Side(other, pair.accepting, capacity);
   for (const outgoing of pair.greeting()) a.link.send(outgoing, 64);
@@ -109,6 +110,32 @@ Deno.test("messages arrive whole and in order, however large, and are told when 
   }
   assert.ok(await flushed >= sent);
   assert.equal(a.encoded.filter(({ type }) => type === "data").length, values.length);
+});
+
+Deno.test("messages arrive whole and in order however the bytes are cut and however few fit", async () => {
+  for (const [seed, capacity] of [["a", 1], ["b", 7], ["c", 5000]] as const) {
+    const random = new Random(seed);
+    const mostAtOnce = () => 1 + random.below(capacity);
+    await using sides = await linked({
+      capacity: 10_000,
+      ends: memoryPair({ capacity, mostAtOnce }),
+    });
+    const { a, b } = sides;
+    const values = Array.from({ length: 20 }, (_, n) => random.bytes(1 + n * 13).slice());
+    for (const [n, value] of values.entries()) {
+      a.link.send(data(n, value), value.length);
+      b.link.send(data(n, value), value.length);
+    }
+    for (const side of [b, a]) {
+      const received = await side.messages(values.length);
+      for (const [n, { message }] of received.entries()) {
+        assert.ok(message.type === "data");
+        assert.deepEqual(message.value, values[n]);
+      }
+    }
+    a.link.finish();
+    assert.equal((await b.next("unlinked")).reason, "closed");
+  }
 });
 
 Deno.test("a reader whose news nobody takes stops reading, and loses nothing", async () => {

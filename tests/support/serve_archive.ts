@@ -2,7 +2,7 @@
 import { CONTENT, METADATA } from "../../src/app/clone_archive.ts";
 import type { Archive } from "../../src/app/open_archive.ts";
 import { Synchronizer } from "../../src/app/synchronizer.ts";
-import { listenForPeers } from "../../src/io/net.ts";
+import { loopbackListener } from "./connections.ts";
 import type { TestWorld } from "./test_world.ts";
 
 export class Served implements AsyncDisposable {
@@ -22,8 +22,8 @@ export class Served implements AsyncDisposable {
 
 /** Serve an archive until the result is disposed. The world's clock has to run. */
 export function serveArchive(archive: Archive, world: TestWorld): Served {
-  const listener = listenForPeers({ host: "127.0.0.1", port: 0, exact: false });
-  const { port } = listener.addr as Deno.NetAddr;
+  const listener = loopbackListener();
+  const { port } = listener.addr;
   const director = { onReport() {} };
   const sync = new Synchronizer({ world, director, live: true, persistent: true, listener });
   sync.join(METADATA, archive.metadata, METADATA);

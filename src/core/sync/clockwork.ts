@@ -51,7 +51,7 @@ export function onTick(state: SyncState, gap: number): void {
  * missing. What came meanwhile waits to be read, so it must not be judged before.
  */
 function forgive(peer: PeerState, now: number, ms: number): void {
-  const later = (time: number) => Math.min(now, time + ms);
+  const later = (time: number) => time === Infinity ? time : Math.min(now, time + ms);
   peer.linkedAt = later(peer.linkedAt);
   peer.heardAt = later(peer.heardAt);
   peer.flushedAt = later(peer.flushedAt);

@@ -16,7 +16,7 @@ export type PeerId = number;
 /** A local feed that takes part, numbered by whoever joined it. */
 export type FeedId = number;
 
-/** Where a peer can be dialled: `host:port`. */
+/** Where a peer can be dialled: `host:port`, `unix:PATH`, `ws://…`. To the core it is a name. */
 export type PeerAddress = string;
 
 /** Why a link ended without anybody's fault. */
@@ -37,8 +37,11 @@ export type Input =
   | { kind: "found"; address: PeerAddress; primary: FeedId }
   /** A dial failed. */
   | { kind: "unreachable"; address: PeerAddress; primary: FeedId; reason: string }
-  /** A connection is up. `primary` is set on the dialling side. */
-  | { kind: "linked"; peer: PeerId; address: PeerAddress; primary?: FeedId }
+  /**
+   * A connection is up. `primary` is set on the dialling side. With `patient` the remote may be
+   * busy with something else first: it is late with nothing before its first byte.
+   */
+  | { kind: "linked"; peer: PeerId; address: PeerAddress; primary?: FeedId; patient?: boolean }
   /** A whole message; `channel` is the remote's number for the feed. */
   | { kind: "message"; peer: PeerId; channel: number; message: Message }
   /** Bytes arrived; `partialBytes` of them belong to a frame that is not complete yet. */

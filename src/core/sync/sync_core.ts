@@ -112,6 +112,7 @@ export class SyncCore {
         const peer = new PeerState(input.peer, input.address, state.now);
         state.peers.set(peer.id, peer);
         peer.dialled = input.primary !== undefined;
+        if (input.patient) peer.linkedAt = peer.heardAt = Infinity;
         if (state.stopping) return state.unlink(peer, "closed");
         if (input.primary === undefined) return admit(state, peer);
         const primary = state.feeds.get(input.primary);
@@ -162,6 +163,7 @@ export class SyncCore {
         return this.#takeMessage(peer, input.channel, input.message);
       case "heard": {
         peer.heardAt = state.now;
+        peer.linkedAt = Math.min(peer.linkedAt, state.now);
         if (input.partialBytes === 0) peer.partialSince = undefined;
         // Fewer than before: that frame is complete, and this is the next one.
         else if (peer.partialSince === undefined || input.partialBytes < peer.partialBytes) {

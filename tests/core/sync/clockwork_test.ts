@@ -43,6 +43,21 @@ Deno.test("a remote that does not shake hands in time is dropped, and one that d
   assert.equal(driver.ended.has(2), false);
 });
 
+Deno.test("a remote that may be busy first is late with nothing before its first byte", () => {
+  const driver = new CoreDriver(ownFeed(1));
+  for (const peer of [PEER, 2]) {
+    driver.give({ kind: "linked", peer, address: "pipe", primary: 0, patient: true });
+  }
+  driver.pass(3_600_000);
+  assert.equal(driver.ended.size, 0);
+  driver.give({ kind: "heard", peer: PEER, partialBytes: 0 });
+  driver.pass(HANDSHAKE_MS - TICK_MS);
+  assert.equal(driver.ended.size, 0);
+  driver.pass(TICK_MS);
+  assert.match(failure(driver), /shake hands/);
+  assert.equal(driver.ended.has(2), false);
+});
+
 Deno.test("a silent peer is dropped, one that only sends keepalives is not", () => {
   const driver = new CoreDriver(ownFeed(1));
   driver.open(PEER);

@@ -1,0 +1,54 @@
+/** How this process meets peers: through which proxy, and how fast. */
+import type { Clock } from "../base/world.ts";
+import type { Connection } from "./connection.ts";
+import { dialPeer } from "./net.ts";
+import { Pace, type PaceClock } from "./pace.ts";
+import { PacedConnection, type Paces } from "./paced_connection.ts";
+import { parsePeer, type Proxy } from "./peer_address.ts";
+
+export interface NetworkOptions {
+  readonly proxy?: Proxy;
+  /** Bytes a second, for all connections together. */
+  readonly up?: number;
+  readonly down?: number;
+}
+
+export class PeerNetwork {
+  readonly #proxy: Proxy | undefined;
+  readonly #paces: Paces;
+
+  constructor(clock: Pick<Clock, "monotonic">, { proxy, up, down }: NetworkOptions = {}) {
+    const time = paceClock(clock);
+    this.#proxy = proxy;
+    this.#paces = {
+      up: up === undefined ? undefined : new Pace(up, time),
+      down: down === undefined ? undefined : new Pace(down, time),
+    };
+  }
+
+  /**
+   * Open a connection to the peer at this address.
+   *
+   * @throws {TroveError} If it cannot be had; the message is fit for people.
+   */
+  async dial(address: string, { signal }: { signal: AbortSignal }): Promise<Connection> {
+    return this.adopt(await dialPeer(parsePeer(address), { signal, proxy: this.#proxy }));
+  }
+
+  /** A connection that came in or was given: it shares the rates with all others from here on. */
+  adopt(connection: Connection): Connection {
+    const { up, down } = this.#paces;
+    if (up === undefined && down === undefined) return connection;
+    return new PacedConnection(connection, this.#paces);
+  }
+}
+
+function paceClock(clock: Pick<Clock, "monotonic">): PaceClock {
+  return {
+    now: () => clock.monotonic(),
+    after(ms, wake) {
+      const timer = setTimeout(wake, ms);
+      return () => clearTimeout(timer);
+    },
+  };
+}

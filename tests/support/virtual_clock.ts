@@ -1,0 +1,39 @@
+/** Time that passes when the test says so, for what waits on a clock and its timers. */
+import type { PaceClock } from "../../src/io/pace.ts";
+
+export class VirtualClock implements PaceClock {
+  #now = 0;
+  readonly #timers = new Set<{ at: number; wake: () => void }>();
+  readonly #lateness: () => number;
+
+  /** @param lateness Milliseconds by which the next timer comes late. */
+  constructor(lateness: () => number = () => 0) {
+    this.#lateness = lateness;
+  }
+
+  now(): number {
+    return this.#now;
+  }
+
+  after(ms: number, wake: () => void): () => void {
+    const timer = { at: this.#now + ms + this.#lateness(), wake };
+    this.#timers.add(timer);
+    return () => this.#timers.delete(timer);
+  }
+
+  get timers(): number {
+    return this.#timers.size;
+  }
+
+  /** Let all timers up to then go off, in their order. */
+  runTo(time: number): void {
+    for (;;) {
+      const [next] = [...this.#timers].filter(({ at }) => at <= time).sort((a, b) => a.at - b.at);
+      if (next === undefined) break;
+      this.#timers.delete(next);
+      this.#now = Math.max(this.#now, next.at);
+      next.wake();
+    }
+    this.#now = Math.max(this.#now, time);
+  }
+}
