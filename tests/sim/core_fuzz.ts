@@ -340,11 +340,11 @@ class CoreFuzz {
     for (const peer of [...world.remotes.keys()]) world.unlink(peer);
     world.give({ kind: "tick" });
     assert.ok(world.core.finished, "the core does not come to its end");
-    const { inFlight, reserved, requests, queuedBytes, peers } = world.core.sizes;
-    assert.deepEqual({ inFlight, reserved, requests, queuedBytes, peers }, {
+    const { inFlight, reserved, queuedRequests, queuedBytes, peers } = world.core.sizes();
+    assert.deepEqual({ inFlight, reserved, queuedRequests, queuedBytes, peers }, {
       inFlight: 0,
       reserved: 0,
-      requests: 0,
+      queuedRequests: 0,
       queuedBytes: 0,
       peers: 0,
     });

@@ -253,10 +253,10 @@ class Run {
       // Whoever claims blocks far beyond the end can keep others from being sure.
       const knows = node.feed.writable || this.#liars.length > 0 || this.#watch.isComplete(node);
       assert.ok(knows, `${name} does not say it is complete`);
-      const { inFlight, reserved, storing, requests, queuedBytes } = core.sizes;
+      const { inFlight, reserved, storing, queuedRequests, queuedBytes } = core.sizes();
       assert.deepEqual(
-        { inFlight, reserved, storing, requests, queuedBytes },
-        { inFlight: 0, reserved: 0, storing: 0, requests: 0, queuedBytes: 0 },
+        { inFlight, reserved, storing, queuedRequests, queuedBytes },
+        { inFlight: 0, reserved: 0, storing: 0, queuedRequests: 0, queuedBytes: 0 },
         `${name} is not at rest; liars: ${this.#liars.join(", ")}`,
       );
     }

@@ -154,7 +154,7 @@ export class FuzzWorld {
   }
 
   #check(effects: readonly Effect[]): void {
-    const { peers, feeds } = this.core.sizes;
+    const { peers, feeds } = this.core.sizes();
     const most = mostEffects({ peers, feeds });
     assert.ok(effects.length <= most, `${effects.length} effects of one step, not ${most}`);
     this.mostEffects = Math.max(this.mostEffects, effects.length);
@@ -165,7 +165,7 @@ export class FuzzWorld {
       this.mostLooks = Math.max(this.mostLooks, copy.looks);
       assert.ok(copy.looks <= MOST_LOOKS, `one step looked ${copy.looks} times into a feed`);
     }
-    if (this.steps % STEPS_A_LOOK === 0) checkSizes(this.core.sizes);
+    if (this.steps % STEPS_A_LOOK === 0) checkSizes(this.core.sizes());
   }
 
   #perform(effect: Effect, ended: PeerId[]): void {

@@ -174,15 +174,22 @@ class Soak {
   }
 
   #look(hour: number): SoakHour {
-    const all = this.#residents.map((node) => ({ node, sizes: node.core.sizes }));
+    const all = this.#residents.map((node) => ({ node, sizes: node.core.sizes() }));
     const sum = { links: 0, entries: 0, mostAddresses: 0 };
     for (const { node, sizes } of all) {
       const { name, feed } = node;
       assert.ok(hasAll(node, this.#source), `${name} has ${feed.blocks.size} blocks`);
-      const { inFlight, reserved, storing, requests, queuedBytes, earlyMessages } = sizes;
+      const { inFlight, reserved, storing, queuedRequests, queuedBytes, earlyMessages } = sizes;
       assert.deepEqual(
-        { inFlight, reserved, storing, requests, queuedBytes, earlyMessages },
-        { inFlight: 0, reserved: 0, storing: 0, requests: 0, queuedBytes: 0, earlyMessages: 0 },
+        { inFlight, reserved, storing, queuedRequests, queuedBytes, earlyMessages },
+        {
+          inFlight: 0,
+          reserved: 0,
+          storing: 0,
+          queuedRequests: 0,
+          queuedBytes: 0,
+          earlyMessages: 0,
+        },
         `${name} is not at rest`,
       );
       assert.ok(sizes.peers > 0, `${name} is alone`);

@@ -70,12 +70,12 @@ export class Watch {
   #see(node: Node, effects: readonly Effect[]): void {
     this.#steps++;
     if (effects.length > 0) this.#checkEffects(node, effects);
-    if (this.#steps % STEPS_A_LOOK === 0) this.#note(checkSizes(node.core.sizes));
+    if (this.#steps % STEPS_A_LOOK === 0) this.#note(checkSizes(node.core.sizes()));
   }
 
   #checkEffects(node: Node, effects: readonly Effect[]): void {
     this.mostEffects = Math.max(this.mostEffects, effects.length);
-    const { peers, feeds } = node.core.sizes;
+    const { peers, feeds } = node.core.sizes();
     const most = mostEffects({ peers, feeds });
     assert.ok(effects.length <= most, `${node.name}: ${effects.length} effects, not ${most}`);
     for (const effect of effects) {
@@ -140,7 +140,7 @@ export function checkSizes(sizes: SyncSizes): SyncSizes {
   const outbox = MAX_OUTBOX_BYTES + MAX_QUEUED_BYTES;
   atMost(sizes, "mostInFlight", MAX_REQUESTS);
   atMost(sizes, "mostQueuedBytes", outbox);
-  atMost(sizes, "mostRequests", MAX_QUEUED_REQUESTS);
+  atMost(sizes, "mostQueuedRequests", MAX_QUEUED_REQUESTS);
   atMost(sizes, "mostAddresses", MAX_ADDRESSES);
   atMost(sizes, "mostEarlyBytes", MAX_EARLY_BYTES);
   atMost(sizes, "earlyMessages", sizes.peers * MAX_CHANNELS * MAX_EARLY_MESSAGES);

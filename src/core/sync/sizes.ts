@@ -18,8 +18,8 @@ export interface SyncSizes {
   readonly reserved: number;
   readonly storing: number;
   /** Requests of peers that wait: of all, and of the one that has most. */
-  readonly requests: number;
-  readonly mostRequests: number;
+  readonly queuedRequests: number;
+  readonly mostQueuedRequests: number;
   /** Bytes handed to links and not flushed: to all, and to the one that has most. */
   readonly queuedBytes: number;
   readonly mostQueuedBytes: number;
@@ -45,8 +45,8 @@ export function sizesOf({ feeds, peers, addresses }: SyncState): SyncSizes {
     mostInFlight: 0,
     reserved: 0,
     storing: 0,
-    requests: 0,
-    mostRequests: 0,
+    queuedRequests: 0,
+    mostQueuedRequests: 0,
     queuedBytes: 0,
     mostQueuedBytes: 0,
     earlyMessages: 0,
@@ -67,8 +67,8 @@ export function sizesOf({ feeds, peers, addresses }: SyncState): SyncSizes {
     sizes.links += peer.links.size;
     sizes.unknownFeeds += peer.unknown.size;
     sizes.channels += peer.channels.size;
-    sizes.requests += peer.requests.length;
-    sizes.mostRequests = Math.max(sizes.mostRequests, peer.requests.length);
+    sizes.queuedRequests += peer.requests.length;
+    sizes.mostQueuedRequests = Math.max(sizes.mostQueuedRequests, peer.requests.length);
     sizes.queuedBytes += peer.queuedBytes;
     sizes.mostQueuedBytes = Math.max(sizes.mostQueuedBytes, peer.queuedBytes);
     sizes.earlyMessages += peer.early.size;

@@ -45,8 +45,8 @@ export class SyncCore {
     return open;
   }
 
-  /** How much is held right now. Takes a look at everything. */
-  get sizes(): SyncSizes {
+  /** How much is kept of what. */
+  sizes(): SyncSizes {
     return sizesOf(this.#state);
   }
 
