@@ -1,6 +1,7 @@
 /** What happens because time passed, or because a link or a dial came to its end. */
 import { ProofError, RemoteProtocolError, TroveError } from "../../base/errors.ts";
-import { checkComplete, downloadFromAll, rescue } from "./downloads.ts";
+import { checkComplete, downloadFromAll } from "./downloads.ts";
+import type { FeedState } from "./feed_state.ts";
 import type { FeedId, PeerAddress, QuietEnd } from "./inputs.ts";
 import {
   CLOSING_MS,
@@ -17,6 +18,7 @@ import {
   WRITE_MS,
 } from "./limits.ts";
 import type { FeedLink, PeerState } from "./peer_state.ts";
+import { giveBackExcess, giveBackOverdue } from "./scheduler.ts";
 import type { SyncState } from "./state.ts";
 
 /** `gap` is the time since the last tick. */
@@ -37,13 +39,28 @@ export function onTick(state: SyncState, gap: number): void {
       state.effects.push({ kind: "unlink", peer: peer.id, reason: "closed" });
     }
   }
-  for (const feed of state.feeds.values()) {
-    if (!feed.downloads) continue;
+  checkDownloads(state);
+  dial(state);
+}
+
+/** What peers owe, feed by feed. A feed without a peer has nothing to wait for. */
+function checkDownloads(state: SyncState): void {
+  const feeds = new Set<FeedState>();
+  for (const peer of state.peers.values()) {
+    if (peer.phase !== "open" || state.stopping) continue;
+    for (const link of peer.links.values()) {
+      const feed = state.feeds.get(link.feed)!;
+      if (!link.open || !feed.downloads) continue;
+      feeds.add(feed);
+      link.expireCancelled(state.now);
+      giveBackOverdue(state, peer, link, feed);
+      giveBackExcess(state, peer, link, feed);
+    }
+  }
+  for (const feed of feeds) {
     downloadFromAll(state, feed);
-    rescue(state, feed);
     checkComplete(state, feed);
   }
-  dial(state);
 }
 
 /**
@@ -57,8 +74,13 @@ function forgive(peer: PeerState, now: number, ms: number): void {
   peer.flushedAt = later(peer.flushedAt);
   peer.closingAt = later(peer.closingAt);
   if (peer.partialSince !== undefined) peer.partialSince = later(peer.partialSince);
+  peer.window.postpone(ms, now);
   for (const link of peer.links.values()) {
     link.oldestSince = later(link.oldestSince);
+    for (const asked of link.inFlight.values()) {
+      asked.at = later(asked.at);
+      asked.deliveredAt = later(asked.deliveredAt);
+    }
     if (link.doubtedSince !== undefined) link.doubtedSince = later(link.doubtedSince);
   }
 }
@@ -101,10 +123,11 @@ function isUnanswered(state: SyncState, peer: PeerState, link: FeedLink): boolea
   // The feeds of a link share it: while one is served, the other waits.
   const since = Math.max(link.oldestSince, peer.answeredAt);
   if (link.inFlight.size === 0 || state.now - since < REQUEST_MS) return false;
+  if (peer.stalled) return true;
   const { reader } = state.feeds.get(link.feed)!;
-  const [oldest] = link.inFlight;
+  const [oldest] = link.inFlight.keys();
   if (!reader.hasBlock(oldest)) return true;
-  for (const block of link.inFlight) {
+  for (const block of [...link.inFlight.keys()]) {
     if (reader.hasBlock(block)) link.settle(block, state.now);
   }
   return false;

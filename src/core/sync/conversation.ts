@@ -42,7 +42,7 @@ export function greet(state: SyncState, peer: PeerState, primary: FeedState): vo
 
 /** Name a feed on a link that is already greeted. */
 export function name(state: SyncState, peer: PeerState, feed: FeedState): FeedLink {
-  const link = new FeedLink(feed.id, peer.nextChannel++);
+  const link = new FeedLink(feed.id, peer.nextChannel++, peer.window);
   peer.links.set(feed.id, link);
   state.send(peer, link, { type: "feed", discoveryKey: feed.reader.discoveryKey });
   const channel = peer.unknown.get(feed.name);

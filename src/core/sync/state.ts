@@ -2,6 +2,7 @@
 import { RemoteProtocolError, type TroveError } from "../../base/errors.ts";
 import type { Message } from "../wire/messages.ts";
 import { AddressBook } from "./addresses.ts";
+import { Chance } from "./chance.ts";
 import type { FeedState } from "./feed_state.ts";
 import type { Effect, FeedId, PeerId, QuietEnd, Report } from "./inputs.ts";
 import { CLAIM_MS, MAX_OUTBOX_BYTES, MAX_STRIKES, SMALL_MESSAGE_BYTES } from "./limits.ts";
@@ -27,12 +28,14 @@ export class SyncState {
   readonly #peersOf = new Map<FeedId, Set<PeerState>>();
   /** Where peers may be, by the primary feed of the archive they are for. */
   readonly addresses = new Map<FeedId, AddressBook>();
+  readonly chance: Chance;
   now = 0;
   stopping = false;
   effects: Effect[] = [];
 
   constructor(options: SyncOptions) {
     this.options = options;
+    this.chance = new Chance(options.id);
   }
 
   addFeed(feed: FeedState): void {
@@ -135,8 +138,9 @@ export class SyncState {
   release(peer: PeerState): void {
     for (const link of peer.links.values()) {
       const feed = this.feeds.get(link.feed); // gone if its archive left
-      for (const block of link.inFlight) feed?.release(block, peer.id);
-      link.inFlight.clear();
+      for (const block of link.inFlight.keys()) feed?.release(block, peer.id);
+      feed?.rarity.invalidate();
+      link.forgetRequests();
     }
     peer.requests.length = 0;
   }

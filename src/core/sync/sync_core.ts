@@ -4,14 +4,15 @@ import type { Message } from "../wire/messages.ts";
 import { dial, onTick, onUnlinked, onUnreachable } from "./clockwork.ts";
 import { admit, farewell, greet, name, onFeed, onHandshake, onInfo } from "./conversation.ts";
 import {
-  checkComplete,
   download,
   downloadFromAll,
   onAppended,
+  onCleared,
   onData,
   onHave,
   onStored,
   onUnhave,
+  onWanted,
 } from "./downloads.ts";
 import type { FeedMessage } from "./early_messages.ts";
 import { FeedState } from "./feed_state.ts";
@@ -84,10 +85,15 @@ export class SyncCore {
       case "follow": {
         const feed = state.feeds.get(input.feed);
         if (feed === undefined) return; // its archive left
+        feed.order = input.order;
         if (input.kind === "follow") feed.follows = true;
         else feed.want(input.ranges);
-        downloadFromAll(state, feed);
-        return checkComplete(state, feed);
+        return onWanted(state, feed);
+      }
+      case "cleared": {
+        const feed = state.feeds.get(input.feed);
+        if (feed === undefined) return; // its archive left
+        return onCleared(state, feed, input.ranges);
       }
       case "probe": {
         const feed = state.feeds.get(input.feed);
@@ -156,6 +162,7 @@ export class SyncCore {
         return this.#takeMessage(peer, input.channel, input.message);
       case "heard": {
         peer.heardAt = state.now;
+        if (input.partialBytes > peer.partialBytes) peer.progressAt = state.now;
         if (input.partialBytes === 0) peer.partialSince = undefined;
         // Fewer than before: that frame is complete, and this is the next one.
         else if (peer.partialSince === undefined || input.partialBytes < peer.partialBytes) {
