@@ -88,6 +88,11 @@ export class Bitfield {
     return page * PAGE_BITS + byte * 8 + 8 - lowest;
   }
 
+  /** How many partly filled pages (1 KiB each) are kept. */
+  get mixedPages(): number {
+    return this.#mixed.size;
+  }
+
   #change(start: number, end: number, value: boolean): boolean {
     if (start >= end) return true;
     const firstWhole = Math.ceil(start / PAGE_BITS);

@@ -61,9 +61,13 @@ export class PacedDownload extends CoreDriver {
   #tickAt = TICK_MS;
 
   /** Peers get the numbers 1, 2 and so on. */
-  constructor(source: MemoryFeed, sources: readonly SourceOptions[]) {
+  constructor(
+    source: MemoryFeed,
+    sources: readonly SourceOptions[],
+    options: { maxPeers?: number } = {},
+  ) {
     const copy = emptyCopy(source);
-    super(copy, { follow: true });
+    super(copy, { ...options, follow: true });
     this.source = source;
     this.copy = copy;
     for (const [at, options] of sources.entries()) this.addSource(at + 1, options);

@@ -1,6 +1,9 @@
 /** What happens because time passed, or because a link or a dial came to its end. */
 import { ProofError, RemoteProtocolError, TroveError } from "../../base/errors.ts";
+import type { AddressBook } from "./addresses.ts";
+import { makeRoom, roomForDials } from "./admission.ts";
 import { checkComplete, downloadFromAll } from "./downloads.ts";
+import { linkTo } from "./duplicates.ts";
 import type { FeedState } from "./feed_state.ts";
 import type { FeedId, PeerAddress, QuietEnd } from "./inputs.ts";
 import {
@@ -40,6 +43,7 @@ export function onTick(state: SyncState, gap: number): void {
     }
   }
   checkDownloads(state);
+  makeRoom(state);
   dial(state);
 }
 
@@ -133,16 +137,31 @@ function isUnanswered(state: SyncState, peer: PeerState, link: FeedLink): boolea
   return false;
 }
 
+/** Dial what is due, of every archive in turn. */
 export function dial(state: SyncState): void {
-  if (state.stopping) return;
-  let room = MAX_DIALS;
-  for (const book of state.addresses.values()) room -= book.dialling;
-  for (const book of state.addresses.values()) {
-    if (room <= 0) return;
-    const due = book.due(state.now, room);
-    room -= due.length;
-    for (const { address, primary } of due) state.effects.push({ kind: "dial", address, primary });
+  const served: FeedId[] = [];
+  for (const [primary, book] of state.addresses) {
+    if (roomToDial(state) <= 0) break;
+    if (dialFrom(state, book)) served.push(primary);
   }
+  // Who had a turn comes last the next time.
+  for (const primary of served) {
+    const book = state.addresses.get(primary)!;
+    state.addresses.delete(primary);
+    state.addresses.set(primary, book);
+  }
+}
+
+/** Dial what is due of one archive. Answers whether there was anything. */
+export function dialFrom(state: SyncState, book: AddressBook): boolean {
+  if (state.stopping) return false;
+  const due = book.due(state.now, roomToDial(state));
+  for (const { address, primary } of due) state.effects.push({ kind: "dial", address, primary });
+  return due.length > 0;
+}
+
+function roomToDial(state: SyncState): number {
+  return Math.min(MAX_DIALS - state.dials.count, roomForDials(state));
 }
 
 export function onUnreachable(
@@ -162,7 +181,15 @@ export function onUnlinked(state: SyncState, peer: PeerState, end: TroveError | 
   const reason = peer.reason ?? end;
   state.release(peer);
   state.removePeer(peer);
-  if (peer.dialled) retry(state, peer, opened, reason);
+  const other = linkTo(state, peer, peer.remoteId);
+  if (other !== undefined && peer.dialled && reason !== "done" && !isBreach(reason)) {
+    state.addresses.get(peer.primary!)?.shared(peer.address, other.remoteId!);
+  } else if (peer.dialled) {
+    retry(state, peer, opened, reason);
+  }
+  if (other === undefined && peer.remoteId !== undefined && peer.primary !== undefined) {
+    state.addresses.get(peer.primary)?.parted(peer.remoteId, state.now);
+  }
   if (opened) {
     const { id, primary, address } = peer;
     state.report({ kind: "peer-closed", peer: id, primary, address, reason });
@@ -198,7 +225,7 @@ function retry(
   if (state.stopping) return;
   // Whoever shakes hands and hangs up at once is not asked again and again.
   if (peer.useful) book.proven(address);
-  if (reason instanceof RemoteProtocolError || reason instanceof ProofError) {
+  if (reason instanceof TroveError && isBreach(reason)) {
     book.ban(address);
     if (opened) return; // `peer-closed` says why
     state.report({ kind: "peer-failed", primary, address, reason: reason.message, error: reason });
@@ -213,6 +240,10 @@ function retry(
     ? reason.message
     : "the peer hung up before the handshake, so it may not have this archive";
   state.report({ kind: "peer-failed", primary, address, reason: text, retryMs });
+}
+
+function isBreach(reason: TroveError | QuietEnd): boolean {
+  return reason instanceof RemoteProtocolError || reason instanceof ProofError;
 }
 
 function checkAlone(state: SyncState, primary: FeedId): void {

@@ -35,6 +35,13 @@ export class EarlyMessages {
     return waiting;
   }
 
+  /** How many messages are kept. */
+  get size(): number {
+    let size = 0;
+    for (const waiting of this.#byChannel.values()) size += waiting.length;
+    return size;
+  }
+
   /** The channels with messages. */
   get channels(): readonly number[] {
     return this.#byChannel.size === 0 ? [] : [...this.#byChannel.keys()];

@@ -90,8 +90,29 @@ export const MAX_EARLY_BYTES = 256 * 1024;
 export const MAX_ACCEPTED = 128;
 export const MAX_HALF_OPEN = 32;
 
+/** Links from one host; this machine itself is exempt. Source: spec of limits, section 7. */
+export const MAX_PER_HOST = 8;
+
+/** All links together. Each may keep MAX_REMOTE_PAGES, an outbox and a socket. */
+export const MAX_PEERS = 192;
+
 /** When there is no room for another, whoever said nothing but keepalives for so long makes it. */
 export const IDLE_MS = 60_000;
+
+/** The same for a peer that never moved a block: shaking hands costs nothing. */
+export const UNPROVEN_IDLE_MS = 10_000;
+
+/** While all room is taken, one link in this time makes room for an address that was not tried. */
+export const SWAP_MS = 30_000;
+
+/** A link that brings less than this part of the best one is worth such a try. */
+export const SLOW_SHARE = 0.25;
+
+/** A link takes the place of another to the same id so often. Source: spec of limits, section 8. */
+export const REPLACE_MS = 10_000;
+
+/** Bytes of an id that is kept in mind; the usual one has 32. Source: spec of limits, section 3. */
+export const MAX_ID_BYTES = 64;
 
 /** Breaches that are not fatal in themselves. Late answers after a retry are innocent. */
 export const MAX_STRIKES = 16;
@@ -178,6 +199,9 @@ export const SLEEP_GAP_MS = 3000;
 
 /** Waits before an address is dialled again. Source: discovery-swarm, then it forgets it. */
 export const RETRY_MS: readonly number[] = [1000, 1000, 5000, 15_000];
+
+/** Waits are longer by up to this part of them, so that many peers do not come at one moment. */
+export const RETRY_JITTER = 0.25;
 
 /** Addresses waiting to be dialled, and dialled at once. */
 export const MAX_ADDRESSES = 1000;

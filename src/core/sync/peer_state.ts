@@ -4,6 +4,7 @@ import { Bitfield } from "../../base/bitfield.ts";
 import { RangeSet } from "../../base/ranges.ts";
 import type { BlockRequest } from "../feed/reader.ts";
 import { EarlyMessages } from "./early_messages.ts";
+import { hostOf } from "./hosts.ts";
 import type { FeedId, PeerAddress, PeerId, QuietEnd } from "./inputs.ts";
 import { CANCEL_MS, MAX_CANCELLED, MAX_NEWS_RUNS, MAX_REMOTE_PAGES } from "./limits.ts";
 import type { LinkProbe } from "./probe.ts";
@@ -188,6 +189,8 @@ export interface QueuedRequest {
 export class PeerState {
   readonly id: PeerId;
   readonly address: PeerAddress;
+  /** See `hostOf`. */
+  readonly host: string;
   linkedAt: number;
   phase: "greeting" | "open" | "closing" = "greeting";
   /** The handshake was finished before the link began to close. */
@@ -247,6 +250,7 @@ export class PeerState {
   constructor(id: PeerId, address: PeerAddress, now: number) {
     this.id = id;
     this.address = address;
+    this.host = hostOf(address);
     this.linkedAt = now;
     this.usedAt = now;
     this.heardAt = now;

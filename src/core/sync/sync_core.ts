@@ -1,8 +1,9 @@
 /** The core of the synchronizer: `step(input, now) -> effects`. Its parts lie beside this file. */
 import { unreachable } from "../../base/errors.ts";
 import type { Message } from "../wire/messages.ts";
-import { dial, onTick, onUnlinked, onUnreachable } from "./clockwork.ts";
-import { admit, farewell, greet, name, onFeed, onHandshake, onInfo } from "./conversation.ts";
+import { admit } from "./admission.ts";
+import { dialFrom, onTick, onUnlinked, onUnreachable } from "./clockwork.ts";
+import { farewell, greet, name, onFeed, onHandshake, onInfo } from "./conversation.ts";
 import {
   download,
   downloadFromAll,
@@ -20,6 +21,7 @@ import type { Effect, FeedId, Input } from "./inputs.ts";
 import { isObtainable } from "./obtainable.ts";
 import { type FeedLink, PeerState } from "./peer_state.ts";
 import { onProof, probe } from "./probe.ts";
+import { sizesOf, type SyncSizes } from "./sizes.ts";
 import { type SyncOptions, SyncState } from "./state.ts";
 import { onCancel, onLoaded, onRequest, onWant, serve } from "./uploads.ts";
 
@@ -43,6 +45,11 @@ export class SyncCore {
     let open = 0;
     for (const peer of this.#state.peers.values()) if (peer.phase === "open") open++;
     return open;
+  }
+
+  /** How much is kept of what. */
+  sizes(): SyncSizes {
+    return sizesOf(this.#state);
   }
 
   /** See `isObtainable`. */
@@ -105,7 +112,8 @@ export class SyncCore {
       case "found":
         if (!state.feeds.has(input.primary)) return;
         state.addressesOf(input.primary).add(input.address, input.primary, state.now);
-        return dial(state);
+        dialFrom(state, state.addressesOf(input.primary));
+        return;
       case "unreachable":
         return onUnreachable(state, input);
       case "linked": {

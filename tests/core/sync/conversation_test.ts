@@ -1,11 +1,8 @@
 import assert from "node:assert/strict";
 import { RemoteProtocolError } from "../../../src/base/errors.ts";
 import {
-  IDLE_MS,
-  MAX_ACCEPTED,
   MAX_EARLY_BYTES,
   MAX_EARLY_MESSAGES,
-  MAX_HALF_OPEN,
   MAX_STRIKES,
   MAX_UNKNOWN_CHANNELS,
   WANT_BLOCKS,
@@ -289,29 +286,4 @@ Deno.test("what a link says after its end is heard by nobody", () => {
   driver.unlinked(PEER);
   assert.deepEqual(driver.news(), []);
   assert.deepEqual(driver.reports.slice(reports).map(({ kind }) => kind), ["peer-closed"]);
-});
-
-Deno.test("strangers who do not shake hands fill a part of the room only", () => {
-  const driver = new CoreDriver(ownFeed(2));
-  for (let peer = 1; peer <= MAX_HALF_OPEN; peer++) {
-    driver.give({ kind: "linked", peer, address: `${peer}` });
-  }
-  assert.equal(driver.ended.size, 0);
-  driver.give({ kind: "linked", peer: 999, address: "one too many" });
-  assert.deepEqual([...driver.ended], [[999, "closed"]]);
-  driver.give({ kind: "linked", peer: 1000, address: "dialled", primary: 0 });
-  assert.equal(driver.ended.size, 1, "those that we dial are not counted");
-});
-
-Deno.test("when all room is taken, the idlest goes if it was idle for long", () => {
-  const driver = new CoreDriver(ownFeed(2));
-  const peers = Array.from({ length: MAX_ACCEPTED }, (_, i) => i + 1);
-  for (const peer of peers) driver.open(peer);
-  driver.give({ kind: "linked", peer: 500, address: "early" });
-  assert.deepEqual([...driver.ended], [[500, "closed"]], "everybody was active just now");
-  driver.unlinked(500);
-  driver.pass(IDLE_MS, ...peers);
-  for (const peer of peers) if (peer !== 77) driver.ask(peer, 0);
-  driver.open(501);
-  assert.deepEqual([...driver.ended.keys()], [500, 77]);
 });

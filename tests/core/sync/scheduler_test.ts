@@ -28,18 +28,18 @@ function idealMs(blocks: number, ...perSecond: readonly number[]): number {
 
 Deno.test("sources have shares in proportion to how fast they answer, near and far", () => {
   const rates = [400, 200, 100];
-  for (const rtts of [[5, 5, 5], [1, 60, 300], [300, 60, 1]]) {
+  for (const rtts of [[5, 60, 300], [300, 60, 1]]) {
     const sources = rates.map((rate, i) => paced(rate, rtts[i]));
-    const download = new PacedDownload(evenFeed(7000), sources);
+    const download = new PacedDownload(evenFeed(6000), sources);
     const ms = download.run(60_000);
     assert.ok(download.isComplete);
     for (const [i, rate] of rates.entries()) {
-      const share = download.sources.get(i + 1)!.answered / 7000;
+      const share = download.sources.get(i + 1)!.answered / 6000;
       const fair = rate / 700;
       assert.ok(Math.abs(share / fair - 1) < 0.1, `${rtts}: ${share} of ${rate}, not ${fair}`);
     }
-    assert.ok(ms < 1.1 * idealMs(7000, ...rates), `${ms} ms`);
-    assert.ok(download.wasted <= 70, `${download.wasted} came twice`);
+    assert.ok(ms < 1.1 * idealMs(6000, ...rates), `${ms} ms`);
+    assert.ok(download.wasted <= 60, `${download.wasted} came twice`);
   }
 });
 
@@ -76,8 +76,8 @@ Deno.test("a source that answers a second's worth at a time is kept busy too", (
 });
 
 Deno.test("a source that falls silent costs little, whenever it does and whatever it takes", () => {
-  for (const stallsAt of [50, 2000, 5000, 8000, 9500]) {
-    for (const ignoresCancel of [false, true]) {
+  for (const ignoresCancel of [false, true]) {
+    for (const stallsAt of [50, 5000, 9500]) {
       const silent = paced(100, 20, { stallsAt, ignoresCancel });
       const blocks = 3000;
       const download = new PacedDownload(evenFeed(blocks), [
