@@ -38,6 +38,26 @@ export interface DriverOptions {
   readonly follow?: boolean;
   /** The system takes nothing of what is sent, until `flush`. */
   readonly stuck?: boolean;
+  /** See `SyncOptions`. */
+  readonly maxPeers?: number;
+  readonly maxPerHost?: number;
+}
+
+/** How a remote greets us. */
+export interface RemoteOptions {
+  readonly live?: boolean;
+  readonly address?: string;
+  /** The feed it links for; 0 without it. */
+  readonly feed?: FeedId;
+  /** What its process goes by; different for each peer without it. */
+  readonly id?: Uint8Array;
+}
+
+/** 32 bytes, by which ids are in the order of their peers; ours comes between 99 and 100. */
+export function idOf(peer: number): Uint8Array {
+  const id = new Uint8Array(32);
+  new DataView(id.buffer).setUint32(0, peer < 100 ? peer : 0x0a000000 + peer);
+  return id;
 }
 
 export interface Sent {
@@ -65,7 +85,8 @@ export class CoreDriver {
   constructor(feed: MemoryFeed, options: DriverOptions = {}) {
     const { live = true, persistent = false, follow = false, stuck = false } = options;
     this.id = new Uint8Array(32).fill(9);
-    this.core = new SyncCore({ id: this.id, live, persistent });
+    const { maxPeers, maxPerHost } = options;
+    this.core = new SyncCore({ id: this.id, live, persistent, maxPeers, maxPerHost });
     this.#stuck = stuck;
     this.join(0, feed, 0);
     if (follow) this.give({ kind: "follow", feed: 0 });
@@ -91,22 +112,22 @@ export class CoreDriver {
   }
 
   /** A remote that dialled us, named feed 0 on channel 0, and shook hands. */
-  open(peer: PeerId, options: { live?: boolean; ack?: boolean; address?: string } = {}): void {
-    const { live = true, ack = false, address = `peer ${peer}` } = options;
+  open(peer: PeerId, options: RemoteOptions & { ack?: boolean } = {}): void {
+    const { address = `peer ${peer}` } = options;
     this.give({ kind: "linked", peer, address });
-    this.greet(peer, { live, ack });
+    this.greet(peer, options);
   }
 
   /** We dialled the remote, and it greets us. */
-  dial(peer: PeerId, options: { live?: boolean; address?: string } = {}): void {
-    const { live = true, address = `peer ${peer}` } = options;
-    this.give({ kind: "linked", peer, address, primary: 0 });
-    this.greet(peer, { live, ack: false });
+  dial(peer: PeerId, options: RemoteOptions = {}): void {
+    const { address = `peer ${peer}` } = options;
+    this.give({ kind: "linked", peer, address, primary: options.feed ?? 0 });
+    this.greet(peer, options);
   }
 
-  greet(peer: PeerId, { live, ack }: { live: boolean; ack: boolean }): void {
-    this.name(peer, 0, 0);
-    const id = new Uint8Array(32).fill(peer + 100);
+  greet(peer: PeerId, options: RemoteOptions & { ack?: boolean }): void {
+    const { live = true, ack = false, feed = 0, id = idOf(peer) } = options;
+    this.name(peer, 0, feed);
     this.say(peer, { type: "handshake", id, live, extensions: [], ack });
   }
 

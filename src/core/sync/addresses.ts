@@ -1,55 +1,95 @@
 /** The memory of where peers may be: what to dial next, when to try again, when to give up. */
 import type { FeedId, PeerAddress } from "./inputs.ts";
-import { MAX_ADDRESSES, MAX_DIALS, RETRY_MS } from "./limits.ts";
+import { MAX_ADDRESSES, MAX_DIALS, RETRY_JITTER, RETRY_MS } from "./limits.ts";
+
+/**
+ * `shared`: it leads to a peer that another link leads to as well, and is of no use while that one
+ * is up.
+ */
+type AddressState = "waiting" | "dialling" | "linked" | "shared" | "given-up";
 
 interface Known {
   readonly address: PeerAddress;
   readonly primary: FeedId;
-  state: "waiting" | "dialling" | "linked" | "given-up";
+  state: AddressState;
   /** When a waiting one is due. */
   at: number;
   failures: number;
+  /** It led to a connection at some time. */
+  wasLinked: boolean;
+  /** The id of the peer that a shared one leads to. */
+  remoteId?: string;
+}
+
+/** How many dials are under way, over all address books. */
+export interface Dials {
+  count: number;
 }
 
 export class AddressBook {
   readonly #known = new Map<PeerAddress, Known>();
   /** Try the last wait again and again instead of giving up. */
   readonly #persistent: boolean;
+  /** At least 0 and less than 1. */
+  readonly #random: () => number;
+  readonly #dials: Dials;
+  readonly #counts: Record<AddressState, number> = {
+    waiting: 0,
+    dialling: 0,
+    linked: 0,
+    shared: 0,
+    "given-up": 0,
+  };
+  /** No waiting address is due before. */
+  #nextAt = Infinity;
 
-  constructor(options: { persistent: boolean }) {
+  /** @param options.random Spreads the tries of many over time; none without it. */
+  constructor(options: { persistent: boolean; random?: () => number; dials?: Dials }) {
     this.#persistent = options.persistent;
+    this.#random = options.random ?? (() => 0);
+    this.#dials = options.dials ?? { count: 0 };
   }
 
-  /** How many addresses are known. */
+  /** How many addresses are remembered, those given up included. */
   get size(): number {
     return this.#known.size;
   }
 
   /** Whether anything is dialled, linked or due later. */
   get hasProspects(): boolean {
-    for (const known of this.#known.values()) if (known.state !== "given-up") return true;
-    return false;
+    return this.#known.size > this.#counts["given-up"];
+  }
+
+  /** How many are being dialled. */
+  get dialling(): number {
+    return this.#counts.dialling;
   }
 
   add(address: PeerAddress, primary: FeedId, now: number): void {
     if (this.#known.has(address)) return;
     if (this.#known.size >= MAX_ADDRESSES && !this.#forgetOne()) return;
-    this.#known.set(address, { address, primary, state: "waiting", at: now, failures: 0 });
+    const known: Known = {
+      address,
+      primary,
+      state: "waiting",
+      at: now,
+      failures: 0,
+      wasLinked: false,
+    };
+    this.#known.set(address, known);
+    this.#counts.waiting++;
+    this.#nextAt = Math.min(this.#nextAt, now);
   }
 
   /** Make room by the address that was given up first. */
   #forgetOne(): boolean {
+    if (this.#counts["given-up"] === 0) return false;
     for (const { address, state } of this.#known.values()) {
-      if (state === "given-up") return this.#known.delete(address);
+      if (state !== "given-up") continue;
+      this.#counts[state]--;
+      return this.#known.delete(address);
     }
     return false;
-  }
-
-  /** How many are being dialled. */
-  get dialling(): number {
-    let dialling = 0;
-    for (const { state } of this.#known.values()) if (state === "dialling") dialling++;
-    return dialling;
   }
 
   /**
@@ -59,17 +99,31 @@ export class AddressBook {
    */
   due(now: number, room = MAX_DIALS - this.dialling): { address: PeerAddress; primary: FeedId }[] {
     const due: Known[] = [];
+    if (now < this.#nextAt || room <= 0) return due;
+    this.#nextAt = Infinity;
     for (const known of this.#known.values()) {
-      if (known.state === "waiting" && known.at <= now) due.push(known);
+      if (known.state !== "waiting") continue;
+      if (known.at <= now && due.length < room) due.push(known);
+      else this.#nextAt = Math.min(this.#nextAt, known.at);
     }
-    const chosen = due.slice(0, Math.max(0, room));
-    for (const known of chosen) known.state = "dialling";
-    return chosen;
+    for (const known of due) this.#turn(known, "dialling");
+    return due;
+  }
+
+  /** Whether an address is due that no connection was ever made to. */
+  hasUntried(now: number): boolean {
+    if (now < this.#nextAt) return false;
+    for (const { state, at, wasLinked, failures } of this.#known.values()) {
+      if (state === "waiting" && at <= now && !wasLinked && failures === 0) return true;
+    }
+    return false;
   }
 
   linked(address: PeerAddress): void {
     const known = this.#known.get(address);
-    if (known !== undefined) known.state = "linked";
+    if (known === undefined) return;
+    known.wasLinked = true;
+    this.#turn(known, "linked");
   }
 
   /** The peer there turned out to be of use: earlier failures are forgiven. */
@@ -84,19 +138,58 @@ export class AddressBook {
     if (known === undefined || known.state === "given-up") return undefined;
     const last = RETRY_MS.length - 1;
     if (known.failures > last && !this.#persistent) {
-      known.state = "given-up";
+      this.#turn(known, "given-up");
       return undefined;
     }
-    const wait = RETRY_MS[Math.min(known.failures, last)];
+    const usual = RETRY_MS[Math.min(known.failures, last)];
+    const wait = Math.round(usual * (1 + RETRY_JITTER * this.#random()));
     known.failures++;
-    known.state = "waiting";
-    known.at = now + wait;
+    this.#wait(known, now + wait);
     return wait;
+  }
+
+  /** The address leads to a peer of this id, to which another link is up. */
+  shared(address: PeerAddress, remoteId: string): void {
+    const known = this.#known.get(address);
+    if (known === undefined || known.state === "given-up") return;
+    known.remoteId = remoteId;
+    this.#turn(known, "shared");
+  }
+
+  /** No link to the peer of this id is up any more: the addresses that lead to it count again. */
+  parted(remoteId: string, now: number): void {
+    if (this.#counts.shared === 0) return;
+    for (const known of this.#known.values()) {
+      if (known.state === "shared" && known.remoteId === remoteId) {
+        this.#wait(known, now + RETRY_MS[0]);
+      }
+    }
   }
 
   /** Never try this one again in this run. */
   ban(address: PeerAddress): void {
     const known = this.#known.get(address);
-    if (known !== undefined) known.state = "given-up";
+    if (known !== undefined) this.#turn(known, "given-up");
+  }
+
+  /** Nobody asks any more: what is being dialled does not count. */
+  close(): void {
+    this.#dials.count -= this.#counts.dialling;
+    this.#counts.dialling = 0;
+    this.#known.clear();
+  }
+
+  #wait(known: Known, at: number): void {
+    known.at = at;
+    this.#nextAt = Math.min(this.#nextAt, at);
+    this.#turn(known, "waiting");
+  }
+
+  #turn(known: Known, state: AddressState): void {
+    if (known.state === "dialling") this.#dials.count--;
+    if (state === "dialling") this.#dials.count++;
+    this.#counts[known.state]--;
+    this.#counts[state]++;
+    known.state = state;
   }
 }

@@ -1,6 +1,10 @@
 /** What happens because time passed, or because a link or a dial came to its end. */
 import { ProofError, RemoteProtocolError, TroveError } from "../../base/errors.ts";
-import { checkComplete, downloadFromAll, rescue } from "./downloads.ts";
+import type { AddressBook } from "./addresses.ts";
+import { makeRoom, roomForDials } from "./admission.ts";
+import { checkComplete, downloadFromAll } from "./downloads.ts";
+import { linkTo } from "./duplicates.ts";
+import type { FeedState } from "./feed_state.ts";
 import type { FeedId, PeerAddress, QuietEnd } from "./inputs.ts";
 import {
   CLOSING_MS,
@@ -17,6 +21,7 @@ import {
   WRITE_MS,
 } from "./limits.ts";
 import type { FeedLink, PeerState } from "./peer_state.ts";
+import { giveBackExcess, giveBackOverdue } from "./scheduler.ts";
 import type { SyncState } from "./state.ts";
 
 /** `gap` is the time since the last tick. */
@@ -37,13 +42,29 @@ export function onTick(state: SyncState, gap: number): void {
       state.effects.push({ kind: "unlink", peer: peer.id, reason: "closed" });
     }
   }
-  for (const feed of state.feeds.values()) {
-    if (!feed.downloads) continue;
+  checkDownloads(state);
+  makeRoom(state);
+  dial(state);
+}
+
+/** What peers owe, feed by feed. A feed without a peer has nothing to wait for. */
+function checkDownloads(state: SyncState): void {
+  const feeds = new Set<FeedState>();
+  for (const peer of state.peers.values()) {
+    if (peer.phase !== "open" || state.stopping) continue;
+    for (const link of peer.links.values()) {
+      const feed = state.feeds.get(link.feed)!;
+      if (!link.open || !feed.downloads) continue;
+      feeds.add(feed);
+      link.expireCancelled(state.now);
+      giveBackOverdue(state, peer, link, feed);
+      giveBackExcess(state, peer, link, feed);
+    }
+  }
+  for (const feed of feeds) {
     downloadFromAll(state, feed);
-    rescue(state, feed);
     checkComplete(state, feed);
   }
-  dial(state);
 }
 
 /**
@@ -57,8 +78,13 @@ function forgive(peer: PeerState, now: number, ms: number): void {
   peer.flushedAt = later(peer.flushedAt);
   peer.closingAt = later(peer.closingAt);
   if (peer.partialSince !== undefined) peer.partialSince = later(peer.partialSince);
+  peer.window.postpone(ms, now);
   for (const link of peer.links.values()) {
     link.oldestSince = later(link.oldestSince);
+    for (const asked of link.inFlight.values()) {
+      asked.at = later(asked.at);
+      asked.deliveredAt = later(asked.deliveredAt);
+    }
     if (link.doubtedSince !== undefined) link.doubtedSince = later(link.doubtedSince);
   }
 }
@@ -101,25 +127,41 @@ function isUnanswered(state: SyncState, peer: PeerState, link: FeedLink): boolea
   // The feeds of a link share it: while one is served, the other waits.
   const since = Math.max(link.oldestSince, peer.answeredAt);
   if (link.inFlight.size === 0 || state.now - since < REQUEST_MS) return false;
+  if (peer.stalled) return true;
   const { reader } = state.feeds.get(link.feed)!;
-  const [oldest] = link.inFlight;
+  const [oldest] = link.inFlight.keys();
   if (!reader.hasBlock(oldest)) return true;
-  for (const block of link.inFlight) {
+  for (const block of [...link.inFlight.keys()]) {
     if (reader.hasBlock(block)) link.settle(block, state.now);
   }
   return false;
 }
 
+/** Dial what is due, of every archive in turn. */
 export function dial(state: SyncState): void {
-  if (state.stopping) return;
-  let room = MAX_DIALS;
-  for (const book of state.addresses.values()) room -= book.dialling;
-  for (const book of state.addresses.values()) {
-    if (room <= 0) return;
-    const due = book.due(state.now, room);
-    room -= due.length;
-    for (const { address, primary } of due) state.effects.push({ kind: "dial", address, primary });
+  const served: FeedId[] = [];
+  for (const [primary, book] of state.addresses) {
+    if (roomToDial(state) <= 0) break;
+    if (dialFrom(state, book)) served.push(primary);
   }
+  // Who had a turn comes last the next time.
+  for (const primary of served) {
+    const book = state.addresses.get(primary)!;
+    state.addresses.delete(primary);
+    state.addresses.set(primary, book);
+  }
+}
+
+/** Dial what is due of one archive. Answers whether there was anything. */
+export function dialFrom(state: SyncState, book: AddressBook): boolean {
+  if (state.stopping) return false;
+  const due = book.due(state.now, roomToDial(state));
+  for (const { address, primary } of due) state.effects.push({ kind: "dial", address, primary });
+  return due.length > 0;
+}
+
+function roomToDial(state: SyncState): number {
+  return Math.min(MAX_DIALS - state.dials.count, roomForDials(state));
 }
 
 export function onUnreachable(
@@ -139,7 +181,15 @@ export function onUnlinked(state: SyncState, peer: PeerState, end: TroveError | 
   const reason = peer.reason ?? end;
   state.release(peer);
   state.removePeer(peer);
-  if (peer.dialled) retry(state, peer, opened, reason);
+  const other = linkTo(state, peer, peer.remoteId);
+  if (other !== undefined && peer.dialled && reason !== "done" && !isBreach(reason)) {
+    state.addresses.get(peer.primary!)?.shared(peer.address, other.remoteId!);
+  } else if (peer.dialled) {
+    retry(state, peer, opened, reason);
+  }
+  if (other === undefined && peer.remoteId !== undefined && peer.primary !== undefined) {
+    state.addresses.get(peer.primary)?.parted(peer.remoteId, state.now);
+  }
   if (opened) {
     const { id, primary, address } = peer;
     state.report({ kind: "peer-closed", peer: id, primary, address, reason });
@@ -175,7 +225,7 @@ function retry(
   if (state.stopping) return;
   // Whoever shakes hands and hangs up at once is not asked again and again.
   if (peer.useful) book.proven(address);
-  if (reason instanceof RemoteProtocolError || reason instanceof ProofError) {
+  if (reason instanceof TroveError && isBreach(reason)) {
     book.ban(address);
     if (opened) return; // `peer-closed` says why
     state.report({ kind: "peer-failed", primary, address, reason: reason.message, error: reason });
@@ -190,6 +240,10 @@ function retry(
     ? reason.message
     : "the peer hung up before the handshake, so it may not have this archive";
   state.report({ kind: "peer-failed", primary, address, reason: text, retryMs });
+}
+
+function isBreach(reason: TroveError | QuietEnd): boolean {
+  return reason instanceof RemoteProtocolError || reason instanceof ProofError;
 }
 
 function checkAlone(state: SyncState, primary: FeedId): void {

@@ -3,30 +3,12 @@ import { RemoteProtocolError } from "../../base/errors.ts";
 import { equalBytes, toHex } from "../../base/bytes.ts";
 import type { Feed, Handshake, Info } from "../wire/messages.ts";
 import { download } from "./downloads.ts";
+import { settleDuplicate } from "./duplicates.ts";
 import type { FeedState } from "./feed_state.ts";
-import { IDLE_MS, MAX_ACCEPTED, MAX_HALF_OPEN, MAX_UNKNOWN_CHANNELS } from "./limits.ts";
+import { MAX_ID_BYTES, MAX_UNKNOWN_CHANNELS } from "./limits.ts";
 import { FeedLink, type PeerState } from "./peer_state.ts";
 import { probe } from "./probe.ts";
 import type { SyncState } from "./state.ts";
-
-/**
- * A link that the remote opened: end it if there are too many, or make room for it at the cost of
- * the one that was idle the longest.
- */
-export function admit(state: SyncState, peer: PeerState): void {
-  let accepted = 0;
-  let halfOpen = 0;
-  let idlest = peer;
-  for (const other of state.peers.values()) {
-    if (other.dialled || other.phase === "closing") continue;
-    accepted++;
-    if (other.phase === "greeting") halfOpen++;
-    else if (other.usedAt < idlest.usedAt) idlest = other;
-  }
-  if (halfOpen > MAX_HALF_OPEN) return state.unlink(peer, "closed");
-  if (accepted <= MAX_ACCEPTED) return;
-  state.unlink(state.now - idlest.usedAt >= IDLE_MS ? idlest : peer, "closed");
-}
 
 /** Open our side of a link: the primary feed, the handshake, then the feeds beside it. */
 export function greet(state: SyncState, peer: PeerState, primary: FeedState): void {
@@ -42,7 +24,7 @@ export function greet(state: SyncState, peer: PeerState, primary: FeedState): vo
 
 /** Name a feed on a link that is already greeted. */
 export function name(state: SyncState, peer: PeerState, feed: FeedState): FeedLink {
-  const link = new FeedLink(feed.id, peer.nextChannel++);
+  const link = new FeedLink(feed.id, peer.nextChannel++, peer.window);
   peer.links.set(feed.id, link);
   state.send(peer, link, { type: "feed", discoveryKey: feed.reader.discoveryKey });
   const channel = peer.unknown.get(feed.name);
@@ -102,6 +84,10 @@ export function onHandshake(state: SyncState, peer: PeerState, message: Handshak
     // Both ends are ours. The one that dialled ends the link, for it knows the address to forget.
     if (!peer.dialled) return;
     return state.unlink(peer, new RemoteProtocolError("Cannot link to ourselves"));
+  }
+  if (message.id !== undefined && message.id.length <= MAX_ID_BYTES) {
+    peer.remoteId = toHex(message.id);
+    if (!settleDuplicate(state, peer)) return;
   }
   peer.phase = "open";
   peer.remoteLive = message.live;

@@ -1,24 +1,17 @@
 /** The downloading half: what to hear about, what to ask for, and what to make of the answers. */
 import { ForkError, ProofError, RemoteProtocolError } from "../../base/errors.ts";
-import { EMPTY_BYTES } from "../../base/bytes.ts";
-import { requestDigest } from "../feed/digest.ts";
+import type { Range } from "../../base/ranges.ts";
 import type { VerifiedBlock } from "../feed/reader.ts";
 import { verifyData } from "../feed/verify.ts";
 import { decodeHaveRuns } from "../wire/have_bitfield.ts";
 import type { Data, Have, Unhave } from "../wire/messages.ts";
 import type { FeedState } from "./feed_state.ts";
-import {
-  MAX_BITFIELD_BYTES,
-  MAX_REQUESTS,
-  MAX_TRACKED_BLOCKS,
-  MAX_WANTS,
-  REQUEST_BATCH,
-  RESCUE_MS,
-  WANT_BLOCKS,
-} from "./limits.ts";
 import { heldRuns } from "./held_runs.ts";
+import { MAX_BITFIELD_BYTES, MAX_TRACKED_BLOCKS, MAX_WANTS, WANT_BLOCKS } from "./limits.ts";
 import type { FeedLink, PeerState } from "./peer_state.ts";
+import { askForBlocks, cancelElsewhere, cancelUnwanted } from "./scheduler.ts";
 import type { SyncState } from "./state.ts";
+import { costOf } from "./window.ts";
 
 /** Ask a peer to tell what it has, and then for blocks. Safe to call at any time. */
 export function download(state: SyncState, peer: PeerState, link: FeedLink): void {
@@ -26,6 +19,13 @@ export function download(state: SyncState, peer: PeerState, link: FeedLink): voi
   if (peer.phase !== "open" || !link.open || !feed.downloads || state.stopping) return;
   if (!link.compatible) askWhatItHas(state, peer, link, feed);
   askForBlocks(state, peer, link, feed);
+}
+
+/** Other blocks are wanted of a feed, or from here on. */
+export function onWanted(state: SyncState, feed: FeedState): void {
+  cancelUnwanted(state, feed);
+  downloadFromAll(state, feed);
+  checkComplete(state, feed);
 }
 
 /** The same for every peer: blocks became free, or new ones are wanted. */
@@ -49,74 +49,14 @@ export function askWhatItHas(
   }
 }
 
-/**
- * A feed that is known in part grows by the block behind its end first: the path from there to the
- * signed roots takes in every root that is held, so another history cannot pass for a longer one.
- */
-function askForBlocks(state: SyncState, peer: PeerState, link: FeedLink, feed: FeedState): void {
-  let free = MAX_REQUESTS;
-  for (const other of peer.links.values()) free -= other.inFlight.size;
-  if (free < REQUEST_BATCH) return;
-  const told = feed.follows ? state.told(feed) : 0;
-  const known = feed.reader.length;
-  const end = known > 0 ? Math.min(told, known + 1) : told;
-  for (; free > 0 && peer.phase === "open"; free--) {
-    const block = feed.nextFor(link.remote, end);
-    if (block === -1) return;
-    request(state, peer, link, block);
-  }
-}
-
-function request(state: SyncState, peer: PeerState, link: FeedLink, block: number): void {
-  const { reader, reserved } = state.feeds.get(link.feed)!;
-  claimNothing(state, peer, link);
-  reserved.set(block, peer.id);
-  link.expect(block, state.now);
-  if (block >= reader.length) link.doubtedSince ??= state.now;
-  const nodes = requestDigest(reader, block);
-  state.send(peer, link, { type: "request", index: block, bytes: 0, hash: false, nodes });
-}
-
-/** hypercore before 6.10.3 crashes on a Request that no Have came before: send an empty one. */
-export function claimNothing(state: SyncState, peer: PeerState, link: FeedLink): void {
-  if (link.saidHave) return;
-  link.saidHave = true;
-  const bitfield = EMPTY_BYTES;
-  state.send(peer, link, { type: "have", start: 0, length: WANT_BLOCKS, bitfield, ack: false });
-}
-
-/**
- * Where a peer has nothing to do, let it take over what another keeps us waiting for. The other may
- * still answer: whoever is first counts.
- */
-export function rescue(state: SyncState, feed: FeedState): void {
-  if (!feed.downloads || state.stopping || feed.reserved.size === 0) return;
-  for (const { peer, link } of state.linksOf(feed)) {
-    const busy = [...peer.links.values()].some(({ inFlight }) => inFlight.size > 0);
-    if (!busy) takeOver(state, peer, link, feed);
-  }
-}
-
-function takeOver(state: SyncState, peer: PeerState, link: FeedLink, feed: FeedState): void {
-  let free = MAX_REQUESTS;
-  for (const slow of state.linksOf(feed)) {
-    if (slow.peer === peer || state.now - slow.link.oldestSince < RESCUE_MS) continue;
-    for (const block of slow.link.inFlight) {
-      if (free === 0 || peer.phase !== "open") return;
-      if (feed.reserved.get(block) !== slow.peer.id || !link.remote.has(block)) continue;
-      if (!feed.isWanted(block)) continue;
-      request(state, peer, link, block);
-      free--;
-    }
-  }
-}
-
 export function onHave(state: SyncState, peer: PeerState, link: FeedLink, have: Have): void {
   // A Have that acknowledges our Data says nothing new to a feed that is complete here.
   const length = Math.max(1, have.length);
   if (have.start + length > Number.MAX_SAFE_INTEGER) return state.strike(peer, "Have beyond 2^53");
   if (have.bitfield === undefined) {
-    link.remote.add(have.start, Math.min(have.start + length, MAX_TRACKED_BLOCKS));
+    const end = Math.min(have.start + length, MAX_TRACKED_BLOCKS);
+    link.remote.add(have.start, end);
+    link.search.gained(have.start, end);
   } else if (!applyBitfield(link, have.start, have.length, have.bitfield)) {
     return state.strike(peer, "Have with an unusable bitfield");
   }
@@ -128,6 +68,7 @@ export function onHave(state: SyncState, peer: PeerState, link: FeedLink, have: 
   }
   if (have.length === WANT_BLOCKS && link.unansweredWants > 0) link.unansweredWants--;
   const feed = state.feeds.get(link.feed)!;
+  feed.rarity.invalidate();
   if (feed.follows && link.remoteLength > feed.reader.length) feed.completed = false;
   download(state, peer, link);
   checkComplete(state, feed);
@@ -141,9 +82,11 @@ function applyBitfield(link: FeedLink, start: number, length: number, bits: Uint
     const runs = decodeHaveRuns(bits, { maxBits });
     // The remote leaves trailing zeros out, so the whole range is replaced.
     if (length > 1) link.remote.remove(start, start + maxBits);
+    link.search.lost(start);
     for (const run of runs) {
       const end = Math.min(start + run.end, MAX_TRACKED_BLOCKS);
       link.remote.add(start + run.start, end);
+      link.search.gained(start + run.start, end);
       if (end === MAX_TRACKED_BLOCKS) break;
     }
     return true;
@@ -156,15 +99,19 @@ function applyBitfield(link: FeedLink, start: number, length: number, bits: Uint
 export function onUnhave(state: SyncState, peer: PeerState, link: FeedLink, gone: Unhave): void {
   const end = Math.min(gone.start + Math.max(1, gone.length), Number.MAX_SAFE_INTEGER);
   link.remote.remove(gone.start, end);
+  link.search.lost(gone.start);
   link.remoteLength = link.remote.end;
   const feed = state.feeds.get(link.feed)!;
+  feed.rarity.invalidate();
   let released = false;
-  for (const block of [...link.inFlight]) {
+  for (const block of [...link.inFlight.keys()]) {
     if (block < gone.start || block >= end) continue;
     link.settle(block, state.now);
     feed.release(block, peer.id);
     released = true;
   }
+  // "Not here" is an answer too, and so it is where the block is not waited for any more.
+  if (link.forgive(gone.start) || released) peer.stalled = false;
   if (released) downloadFromAll(state, feed);
   else download(state, peer, link);
   checkComplete(state, feed);
@@ -172,45 +119,58 @@ export function onUnhave(state: SyncState, peer: PeerState, link: FeedLink, gone
 
 export function onData(state: SyncState, peer: PeerState, link: FeedLink, data: Data): void {
   const feed = state.feeds.get(link.feed)!;
-  if (!link.settle(data.index, state.now)) {
-    if (feed.reader.hasBlock(data.index)) return; // late, and harmless
-    if (data.value === undefined) return; // after an Unhave, for programs that wait for an answer
-    if (link.remoteWants) {
-      state.send(peer, link, { type: "unhave", start: data.index, length: 1 });
-    }
-    return state.strike(peer, `block ${data.index} came without being asked for`);
+  const { index, value } = data;
+  const bytes = value?.length ?? 0;
+  if (!link.answer(index, state.now, costOf(bytes)) && !link.forgive(index)) {
+    return onUnasked(state, peer, link, data);
   }
   peer.answeredAt = state.now;
-  feed.release(data.index, peer.id);
-  if (feed.reader.hasBlock(data.index)) return; // another peer was faster
-  if (!feed.isWanted(data.index)) return; // not wanted any more: there may be no place for it
+  peer.stalled = false;
+  const isHere = feed.reader.hasBlock(index);
+  feed.received(bytes, isHere);
+  if (isHere) return; // another peer was faster
+  // Not wanted any more: there may be no place for it.
+  if (!feed.isWanted(index)) return feed.settle(index);
   let block: VerifiedBlock;
   try {
     // We only ever ask for whole blocks, so an answer of hashes alone is no answer.
-    if (data.value === undefined) {
-      throw new ProofError(`Cannot use the answer for block ${data.index}: it has no block`);
+    if (value === undefined) {
+      throw new ProofError(`Cannot use the answer for block ${index}: it has no block`);
     }
     block = verifyData(feed.reader, data);
   } catch (error) {
     if (error instanceof ForkError) return onFork(state, feed, error);
     if (!(error instanceof ProofError)) throw error;
+    feed.release(index, peer.id);
     state.unlink(peer, error);
     return downloadFromAll(state, feed);
   }
+  if (feed.raced.has(index)) cancelElsewhere(state, feed, index, peer);
+  feed.settle(index);
   peer.useful = true;
   link.doubtedSince = undefined;
   if (feed.follows) feed.completed = false; // its claims count again
-  feed.sources.set(block.block, peer.id);
+  feed.sources.set(index, peer.id);
   state.effects.push({ kind: "store", feed: feed.id, block });
-  const bytes = data.value.length;
-  state.report({ kind: "downloaded", feed: feed.id, block: data.index, bytes });
+  state.report({ kind: "downloaded", feed: feed.id, block: index, bytes });
+}
+
+/** A block that this peer does not owe us. */
+function onUnasked(state: SyncState, peer: PeerState, link: FeedLink, data: Data): void {
+  const { reader } = state.feeds.get(link.feed)!;
+  if (reader.hasBlock(data.index)) return; // late, and harmless
+  if (data.value === undefined) return; // after an Unhave, for programs that wait for an answer
+  if (link.remoteWants) {
+    state.send(peer, link, { type: "unhave", start: data.index, length: 1 });
+  }
+  state.strike(peer, `block ${data.index} came without being asked for`);
 }
 
 /** The owner signed two histories. What we hold stays; the feed takes no further part. */
 export function onFork(state: SyncState, feed: FeedState, error: ForkError): void {
   feed.forked = true;
-  for (const { link } of state.linksOf(feed)) link.inFlight.clear();
-  feed.reserved.clear();
+  for (const { link } of state.linksOf(feed)) link.forgetRequests();
+  feed.forgetRequests();
   state.report({ kind: "forked", feed: feed.id, error });
 }
 
@@ -256,6 +216,19 @@ export function onAppended(state: SyncState, feed: FeedState, start: number): vo
       tellRun(state, peer, link, { start: start + run.start, length: run.end - run.start });
     }
   }
+}
+
+/** Blocks are held no more: whoever heard that they are is told, and what is wanted is fetched. */
+export function onCleared(state: SyncState, feed: FeedState, ranges: readonly Range[]): void {
+  feed.recheck();
+  for (const { peer, link } of state.linksOf(feed)) {
+    if (!link.remoteWants) continue;
+    for (const { start, end } of ranges) {
+      if (start < end) state.send(peer, link, { type: "unhave", start, length: end - start });
+    }
+  }
+  downloadFromAll(state, feed);
+  checkComplete(state, feed);
 }
 
 function tellRun(

@@ -2,7 +2,16 @@
 import { type Range, RangeSet } from "../../base/ranges.ts";
 import { toHex } from "../../base/bytes.ts";
 import type { FeedReader } from "../feed/reader.ts";
-import type { FeedId, PeerId } from "./inputs.ts";
+import type { FeedId, FetchOrder, PeerId } from "./inputs.ts";
+import {
+  CONTENT_BLOCK_BYTES,
+  ENTRY_BLOCK_BYTES,
+  MAX_RETURNED,
+  MAX_WASTE,
+  MAX_WASTE_SHARE,
+  REQUEST_COST,
+} from "./limits.ts";
+import { Rarity } from "./rarity.ts";
 
 export class FeedState {
   readonly id: FeedId;
@@ -10,8 +19,12 @@ export class FeedState {
   readonly primary: FeedId;
   /** The discovery key in hex, for maps. */
   readonly name: string;
-  /** Blocks asked of a peer, and of which. */
+  /** Blocks asked of a peer, and of which (the last one, where several race). */
   readonly reserved = new Map<number, PeerId>();
+  /** Those among them that two peers owe. */
+  readonly raced = new Set<number>();
+  /** Blocks that a peer did not bring, to be asked of another before all else. */
+  readonly returned = new Set<number>();
   /** Blocks handed to the store and not confirmed yet, and the peer each came from. */
   readonly sources = new Map<number, PeerId>();
   /** Fetch all blocks up to the longest length told. */
@@ -21,9 +34,18 @@ export class FeedState {
   against?: FeedReader;
   /** `complete` was reported and nothing new was wanted since. */
   completed = false;
+  /** In which order blocks are asked for; undefined: as their sources suggest. */
+  order: FetchOrder | undefined;
+  /** Blocks by how many peers have them, while that is the order. */
+  readonly rarity: Rarity;
+  /** Changes when what was passed over in a search may be of interest again. */
+  epoch = 1;
+  /** What a request is expected to cost: the usual block and the fixed part. */
+  cost: number;
+  /** Blocks that came, and those among them that were here already. */
+  #received = 0;
+  #wasted = 0;
   readonly #wanted = new RangeSet();
-  /** Where the search for the next block goes on. */
-  #cursor = 0;
   /** Everything wanted before this block is held. */
   #heldUpTo = 0;
 
@@ -32,6 +54,10 @@ export class FeedState {
     this.reader = reader;
     this.primary = primary;
     this.name = toHex(reader.discoveryKey);
+    const bytes = id === primary ? ENTRY_BLOCK_BYTES : CONTENT_BLOCK_BYTES;
+    const { length, byteLength } = reader;
+    this.cost = REQUEST_COST + (length > 0 ? byteLength / length : bytes);
+    this.rarity = new Rarity(id);
   }
 
   /** Whether we fetch from this feed at all. */
@@ -43,14 +69,20 @@ export class FeedState {
   want(ranges: readonly Range[]): void {
     this.#wanted.clear();
     for (const { start, end } of ranges) this.#wanted.add(start, end);
-    this.#cursor = 0;
     this.recheck();
   }
 
-  /** A block that was held is not any more, or more blocks are wanted. */
+  /** A block that was held is not any more, or others are wanted. */
   recheck(): void {
     this.#heldUpTo = 0;
     this.completed = false;
+    this.restart();
+  }
+
+  /** Search for blocks from the start again, on every link. */
+  restart(): void {
+    this.epoch++;
+    this.returned.clear();
   }
 
   /** The wanted run that holds `block` or follows it, up to `told` (the longest length told). */
@@ -82,49 +114,59 @@ export class FeedState {
     return -1;
   }
 
-  /**
-   * The next block to ask of a peer that has `remote`, in feed order from the cursor on and then
-   * from the start once more; -1 if that peer has nothing for us.
-   */
-  nextFor(remote: { nextSet(from: number, to: number): number }, told: number): number {
-    const found = this.#search(remote, this.#cursor, told);
-    if (found !== -1) {
-      this.#cursor = found + 1;
-      return found;
-    }
-    if (this.#cursor === 0) return -1;
-    const again = this.#search(remote, 0, told);
-    if (again !== -1) this.#cursor = again + 1;
-    return again;
+  /** Everything wanted before this block is held: at most as far as `firstMissing` found. */
+  get heldUpTo(): number {
+    return this.#heldUpTo;
+  }
+
+  /** A block was asked of a peer. */
+  reserve(block: number, peer: PeerId): void {
+    if (this.reserved.has(block)) this.raced.add(block);
+    this.reserved.set(block, peer);
+    this.returned.delete(block);
   }
 
   /** A peer does not owe the block any more; it may be asked of others, unless it was already. */
   release(block: number, peer: PeerId): void {
     if (this.reserved.get(block) !== peer) return;
     this.reserved.delete(block);
-    this.#cursor = Math.min(this.#cursor, block);
+    this.giveBack(block);
   }
 
-  #search(
-    remote: { nextSet(from: number, to: number): number },
-    from: number,
-    told: number,
-  ): number {
-    let at = from;
-    for (let run = this.wantedFrom(at, told); run; run = this.wantedFrom(at, told)) {
-      at = run.start;
-      while (at < run.end) {
-        const missing = this.reader.nextMissing(at, run.end);
-        if (missing === -1) break;
-        const there = remote.nextSet(missing, run.end);
-        if (there === -1) break;
-        const taken = this.reserved.has(missing) || this.sources.has(missing);
-        if (there === missing && !taken) return missing;
-        // Either the peer's next block lies further on (perhaps held), or this one is taken.
-        at = there === missing ? missing + 1 : there;
-      }
-      at = run.end;
-    }
-    return -1;
+  /** A block should be asked of somebody else. */
+  giveBack(block: number): void {
+    this.returned.add(block);
+    if (this.returned.size > MAX_RETURNED) this.restart();
+  }
+
+  /** The block is here, or nobody wants it. */
+  settle(block: number): void {
+    this.reserved.delete(block);
+    this.returned.delete(block);
+    this.raced.delete(block);
+  }
+
+  /** Nobody is waited for any more. */
+  forgetRequests(): void {
+    this.reserved.clear();
+    this.raced.clear();
+    this.restart();
+  }
+
+  /** Whether a block is on its way, or on its way to the disk. */
+  isTaken(block: number): boolean {
+    return this.reserved.has(block) || this.sources.has(block);
+  }
+
+  /** A block of so many bytes came; `wasted` if it was here already. */
+  received(bytes: number, wasted: boolean): void {
+    this.#received++;
+    if (wasted) this.#wasted++;
+    this.cost += (REQUEST_COST + bytes - this.cost) / 8;
+  }
+
+  /** Whether few enough blocks came twice to ask for some twice. */
+  get mayRace(): boolean {
+    return this.#wasted < MAX_WASTE + this.#received * MAX_WASTE_SHARE;
   }
 }

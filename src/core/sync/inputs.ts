@@ -22,15 +22,21 @@ export type PeerAddress = string;
 /** Why a link ended without anybody's fault. */
 export type QuietEnd = "closed" | "done";
 
+/** Blocks that few peers have first, or as they come in the feed. */
+export type FetchOrder = "rarest" | "linear";
+
 export type Input =
   /** A feed is open and takes part. `primary` is the feed it is announced beside; itself if none. */
   | { kind: "join"; feed: FeedId; reader: FeedReader; primary: FeedId }
   /** The archive of feed `primary` takes no further part: its feeds, links and addresses go. */
   | { kind: "leave"; primary: FeedId }
-  /** Fetch these blocks of a feed, and no others. */
-  | { kind: "want"; feed: FeedId; ranges: readonly Range[] }
+  /**
+   * Fetch these blocks of a feed, and no others: those on their way that are not among them are
+   * cancelled. Without an order, that of the feed while every source is complete, else rarest first.
+   */
+  | { kind: "want"; feed: FeedId; ranges: readonly Range[]; order?: FetchOrder }
   /** Fetch every block of a feed up to the longest length any peer tells. */
-  | { kind: "follow"; feed: FeedId }
+  | { kind: "follow"; feed: FeedId; order?: FetchOrder }
   /** Compare what each peer holds of a feed with `against`; fetch nothing. `probed` follows. */
   | { kind: "probe"; feed: FeedId; against: FeedReader }
   /** A peer for the archive of feed `primary` may be reached there. */
@@ -54,6 +60,8 @@ export type Input =
   | { kind: "loaded"; peer: PeerId; feed: FeedId; request: BlockRequest; value?: Uint8Array }
   /** The answer to one or more `store`: these blocks are on disk. */
   | { kind: "stored"; feed: FeedId; blocks: readonly number[] }
+  /** Blocks of a joined feed are held no more: peers hear of it, and what is wanted is fetched. */
+  | { kind: "cleared"; feed: FeedId; ranges: readonly Range[] }
   /** The owner added blocks from `start` on to a joined feed. */
   | { kind: "appended"; feed: FeedId; start: number }
   /** Time passes. */

@@ -1,10 +1,39 @@
 /** Every number that bounds or paces the synchronizer, with its reason. Times in milliseconds. */
 
-/** Blocks asked of one peer and not answered yet. 64 of 64 KiB keep 4 MiB on the way. */
-export const MAX_REQUESTS = 64;
+/** Blocks asked of one peer and not answered yet. 128 of 64 KiB keep 8 MiB on the way. */
+export const MAX_REQUESTS = 128;
 
-/** Requests go out when so many are free at once: a write each would cost more than the answer. */
+/** Even the slowest peer is asked for one while another is on its way. */
+export const MIN_REQUESTS = 2;
+
+/**
+ * Requests go out when so many are free at once, or a quarter of a smaller window: a write each
+ * would cost more than the answer.
+ */
 export const REQUEST_BATCH = 16;
+
+/** What a request costs beside the bytes of its block, in bytes: 0.1 ms at 10 MB/s. */
+export const REQUEST_COST = 1024;
+
+/** Bytes of a block before the first one came: content is cut in 64 KiB, entries are small. */
+export const CONTENT_BLOCK_BYTES = 64 * 1024;
+export const ENTRY_BLOCK_BYTES = 4 * 1024;
+
+/** What a peer is asked for before its first answer: four blocks of 64 KiB, or so many small ones. */
+export const START_WINDOW = 4 * (CONTENT_BLOCK_BYTES + REQUEST_COST);
+export const START_REQUESTS = 16;
+
+/**
+ * A window holds what the peer answers in two round trips and this: what it sends while our own loop
+ * is busy with the disk must not run out.
+ */
+export const WINDOW_FLOOR_MS = 250;
+
+/** A pause between answers is reckoned with for so long: a window must last over the next one. */
+export const GAP_MEMORY_MS = 10_000;
+
+/** What waits at a peer beyond one round trip: others give a request up after 6 s. */
+export const MAX_QUEUE_MS = 2000;
 
 /** Blocks per Want. Source: hypercore 6.26 and 7.7 send nothing else, and count answers by it. */
 export const WANT_BLOCKS = 1024 * 1024;
@@ -61,8 +90,29 @@ export const MAX_EARLY_BYTES = 256 * 1024;
 export const MAX_ACCEPTED = 128;
 export const MAX_HALF_OPEN = 32;
 
+/** Links from one host; this machine itself is exempt. Source: spec of limits, section 7. */
+export const MAX_PER_HOST = 8;
+
+/** All links together. Each may keep MAX_REMOTE_PAGES, an outbox and a socket. */
+export const MAX_PEERS = 192;
+
 /** When there is no room for another, whoever said nothing but keepalives for so long makes it. */
 export const IDLE_MS = 60_000;
+
+/** The same for a peer that never moved a block: shaking hands costs nothing. */
+export const UNPROVEN_IDLE_MS = 10_000;
+
+/** While all room is taken, one link in this time makes room for an address that was not tried. */
+export const SWAP_MS = 30_000;
+
+/** A link that brings less than this part of the best one is worth such a try. */
+export const SLOW_SHARE = 0.25;
+
+/** A link takes the place of another to the same id so often. Source: spec of limits, section 8. */
+export const REPLACE_MS = 10_000;
+
+/** Bytes of an id that is kept in mind; the usual one has 32. Source: spec of limits, section 3. */
+export const MAX_ID_BYTES = 64;
 
 /** Breaches that are not fatal in themselves. Late answers after a retry are innocent. */
 export const MAX_STRIKES = 16;
@@ -85,8 +135,54 @@ export const REQUEST_MS = 20_000;
 /** So much of an unfinished frame makes it a block that is on its way: smaller ones come at once. */
 export const MIN_ANSWER_BYTES = 4096;
 
-/** A peer that has nothing else to do takes over what another did not answer for so long. */
-export const RESCUE_MS = 5000;
+/** What another peer has is asked of it when an answer takes so many times as long as it should. */
+export const PATIENCE = 3;
+
+/** But not sooner than this: a busy disk at the other end is no stall. */
+export const STALL_MS = 1000;
+
+/** The same for a peer that has not answered anything yet, of which nothing is known. */
+export const RESCUE_MS = 3000;
+
+/** A cancelled request counts as owed so long, for most peers answer it all the same. */
+export const CANCEL_MS = 3000;
+
+/** Cancelled blocks of which a late answer is no breach, on one feed of one link. */
+export const MAX_CANCELLED = 256;
+
+/** At the end of a feed an idle peer races another when it will be so much sooner, and twice. */
+export const RACE_GAIN_MS = 500;
+
+/** The same where the answer is late already, by the pace of the peer that owes it. */
+export const LATE_RACE_GAIN_MS = 100;
+
+/** What a peer would answer so much later only is given back to others. */
+export const EXCESS_MS = 6000;
+
+/** Blocks that one peer races for at once, and all of a feed. */
+export const MAX_RACES = 4;
+export const MAX_FEED_RACES = 16;
+
+/** Races are run while blocks that came twice are fewer than this and one in a hundred. */
+export const MAX_WASTE = 4;
+export const MAX_WASTE_SHARE = 0.01;
+
+/** An idle peer looks for something to race for so often: it looks at all that is on its way. */
+export const RACE_PAUSE_MS = 100;
+
+/** Blocks given back by peers that are tried first; beyond, the search begins anew. */
+export const MAX_RETURNED = 1024;
+
+/** Runs of news of one link that are looked at first; beyond, the search goes back. */
+export const MAX_NEWS_RUNS = 256;
+
+/** The order by rarity is made anew so often, for so many blocks, over so many regions at most. */
+export const RARITY_MS = 1000;
+export const RARITY_BLOCKS = 8192;
+export const RARITY_REGIONS = 8;
+
+/** Equally rare blocks are asked for in runs of this length, which a disk reads at once. */
+export const RARITY_RUN = 16;
 
 /** The system must take something of what we sent in this time. */
 export const WRITE_MS = 30_000;
@@ -103,6 +199,9 @@ export const SLEEP_GAP_MS = 3000;
 
 /** Waits before an address is dialled again. Source: discovery-swarm, then it forgets it. */
 export const RETRY_MS: readonly number[] = [1000, 1000, 5000, 15_000];
+
+/** Waits are longer by up to this part of them, so that many peers do not come at one moment. */
+export const RETRY_JITTER = 0.25;
 
 /** Addresses waiting to be dialled, and dialled at once. */
 export const MAX_ADDRESSES = 1000;

@@ -1,11 +1,14 @@
 /** What the synchronizer knows of one connection, and of each feed that both sides named on it. */
 import type { TroveError } from "../../base/errors.ts";
 import { Bitfield } from "../../base/bitfield.ts";
+import { RangeSet } from "../../base/ranges.ts";
 import type { BlockRequest } from "../feed/reader.ts";
 import { EarlyMessages } from "./early_messages.ts";
+import { hostOf } from "./hosts.ts";
 import type { FeedId, PeerAddress, PeerId, QuietEnd } from "./inputs.ts";
-import { MAX_REMOTE_PAGES } from "./limits.ts";
+import { CANCEL_MS, MAX_CANCELLED, MAX_NEWS_RUNS, MAX_REMOTE_PAGES } from "./limits.ts";
 import type { LinkProbe } from "./probe.ts";
+import { type Asked, Window } from "./window.ts";
 
 /** One feed on one link. */
 export class FeedLink {
@@ -34,9 +37,15 @@ export class FeedLink {
   /** When a Want for the region that starts there was answered last. */
   readonly wantAnswers = new Map<number, number>();
   /** Blocks asked for, oldest first. */
-  readonly inFlight = new Set<number>();
+  readonly inFlight = new Map<number, Asked>();
   /** When the oldest of them became the oldest. */
   oldestSince = 0;
+  /** Blocks that were cancelled and may come all the same; undefined: not counted as owed. */
+  readonly cancelled = new Map<number, Asked | undefined>();
+  /** Where the search for blocks stands: see `pick`. */
+  readonly search = new LinkSearch();
+  /** When it was last looked for something to race for. */
+  racedAt = -Infinity;
   /** The remote may still download. Source: hypercore starts with true. */
   remoteDownloads = true;
   /** We told the remote that we do not download any more. */
@@ -44,23 +53,128 @@ export class FeedLink {
   /** Once the remote's history is being compared with ours. */
   probe?: LinkProbe;
 
-  constructor(feed: FeedId, channel: number) {
+  /** What the peer owes on all of its links. */
+  readonly window: Window;
+
+  constructor(feed: FeedId, channel: number, window: Window) {
     this.feed = feed;
     this.channel = channel;
+    this.window = window;
   }
 
   /** A block was asked for. */
-  expect(block: number, now: number): void {
+  expect(block: number, now: number, cost: number): void {
     if (this.inFlight.size === 0) this.oldestSince = now;
-    this.inFlight.add(block);
+    this.inFlight.set(block, this.window.ask(cost, now));
   }
 
-  /** A request is over, one way or another. Answers whether there was one. */
+  /** A request is over without the block. Answers whether there was one. */
   settle(block: number, now: number): boolean {
-    const [oldest] = this.inFlight;
-    if (!this.inFlight.delete(block)) return false;
-    if (block === oldest) this.oldestSince = now;
+    const asked = this.#take(block, now);
+    if (asked === undefined) return false;
+    this.window.drop(asked);
     return true;
+  }
+
+  /** The block came; `cost` is what it really costs. Answers whether it was asked for. */
+  answer(block: number, now: number, cost: number): boolean {
+    const asked = this.#take(block, now);
+    if (asked === undefined) return false;
+    this.window.answered(asked, cost, now);
+    // Requests are answered about in their order: what was cancelled before this one is through.
+    this.#settleCancelled(asked.at);
+    return true;
+  }
+
+  /** A block is not waited for any more, though it may come. */
+  cancel(block: number, now: number): void {
+    const asked = this.#take(block, now);
+    if (asked === undefined) return;
+    this.cancelled.set(block, asked);
+    if (this.cancelled.size <= MAX_CANCELLED) return;
+    const [[oldest, oldestAsked]] = this.cancelled;
+    this.cancelled.delete(oldest);
+    if (oldestAsked !== undefined) this.window.drop(oldestAsked);
+  }
+
+  /** A cancelled block came, or was refused. Answers whether there was one. */
+  forgive(block: number): boolean {
+    const asked = this.cancelled.get(block);
+    if (asked !== undefined) this.window.drop(asked);
+    return this.cancelled.delete(block);
+  }
+
+  /** Time passes: what was cancelled long ago does not come any more. */
+  expireCancelled(now: number): void {
+    if (this.cancelled.size > 0) this.#settleCancelled(now - CANCEL_MS);
+  }
+
+  /** Nothing is waited for any more. */
+  forgetRequests(): void {
+    for (const asked of this.inFlight.values()) this.window.drop(asked);
+    this.inFlight.clear();
+  }
+
+  /** Whether the remote lacks some block before `told`. */
+  isPartial(told: number): boolean {
+    const lacking = this.remote.nextClear(this.search.solid, told);
+    this.search.solid = lacking === -1 ? Math.max(this.search.solid, told) : lacking;
+    return lacking !== -1;
+  }
+
+  #take(block: number, now: number): Asked | undefined {
+    const asked = this.inFlight.get(block);
+    if (asked === undefined) return undefined;
+    const [oldest] = this.inFlight.keys();
+    this.inFlight.delete(block);
+    if (block === oldest) this.oldestSince = now;
+    return asked;
+  }
+
+  #settleCancelled(upTo: number): void {
+    for (const [block, asked] of this.cancelled) {
+      if (asked === undefined) continue;
+      if (asked.at > upTo) continue;
+      this.window.drop(asked);
+      this.cancelled.set(block, undefined);
+    }
+  }
+}
+
+/** Where the search for blocks to ask of one link stands. */
+export class LinkSearch {
+  /** The state of the feed's wants that all this is about. */
+  epoch = 0;
+  /** The link has nothing to ask for before this block, but for its news. */
+  cursor = 0;
+  /** What the remote told of since, before the cursor. */
+  readonly news = new RangeSet();
+  /** The remote has all blocks before this one. */
+  solid = 0;
+  /** The order by rarity, and how far it was gone through. */
+  rarityRound = 0;
+  rarityAt = 0;
+
+  /** The remote has [start, end) as well. */
+  gained(start: number, end: number): void {
+    if (start >= this.cursor) return;
+    this.news.add(start, Math.min(end, this.cursor));
+    if (this.news.runs <= MAX_NEWS_RUNS) return;
+    this.cursor = this.news.next(0);
+    this.news.clear();
+  }
+
+  /** The remote may lack blocks from `start` on. */
+  lost(start: number): void {
+    this.solid = Math.min(this.solid, start);
+  }
+
+  /** Begin anew, for other wants. */
+  restart(epoch: number): void {
+    this.epoch = epoch;
+    this.cursor = 0;
+    this.rarityAt = 0;
+    this.news.clear();
   }
 }
 
@@ -75,6 +189,8 @@ export interface QueuedRequest {
 export class PeerState {
   readonly id: PeerId;
   readonly address: PeerAddress;
+  /** See `hostOf`. */
+  readonly host: string;
   linkedAt: number;
   phase: "greeting" | "open" | "closing" = "greeting";
   /** The handshake was finished before the link began to close. */
@@ -95,6 +211,16 @@ export class PeerState {
   readonly unknown = new Map<string, number>();
   readonly early = new EarlyMessages();
   nextChannel = 0;
+  /** How much may be asked of it. */
+  readonly window = new Window();
+  /** It lets everything wait: it is asked for nothing more until it answers. */
+  stalled = false;
+  /** The name its process goes by, in hex. */
+  remoteId: string | undefined;
+  /** Why the link ended: another one leads to the same peer. */
+  duplicate = false;
+  /** When this link last took the place of another to the same peer. */
+  replacedAt = -Infinity;
 
   remoteLive = false;
   /** The remote asked to be told what we stored. */
@@ -106,6 +232,8 @@ export class PeerState {
   flushedAt: number;
   /** When it last answered a request for a block. */
   answeredAt = 0;
+  /** When more of an unfinished frame came last. */
+  progressAt = 0;
   /** First byte of the unfinished frame, if any. */
   partialSince: number | undefined;
   partialBytes = 0;
@@ -122,6 +250,7 @@ export class PeerState {
   constructor(id: PeerId, address: PeerAddress, now: number) {
     this.id = id;
     this.address = address;
+    this.host = hostOf(address);
     this.linkedAt = now;
     this.usedAt = now;
     this.heardAt = now;

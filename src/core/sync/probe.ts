@@ -17,11 +17,13 @@ import type { TreeNode } from "../feed/node.ts";
 import type { FeedReader, VerifiedBlock } from "../feed/reader.ts";
 import { verifyData } from "../feed/verify.ts";
 import type { Data } from "../wire/messages.ts";
-import { askWhatItHas, claimNothing, onFork } from "./downloads.ts";
+import { askWhatItHas, onFork } from "./downloads.ts";
 import type { FeedState } from "./feed_state.ts";
 import type { FeedLink, PeerState } from "./peer_state.ts";
 import { MAX_PROBE_REFUSALS } from "./limits.ts";
+import { claimNothing } from "./scheduler.ts";
 import type { SyncState } from "./state.ts";
+import { costOf } from "./window.ts";
 
 /** What a peer holds of a feed, beside what we hold. Lengths in blocks. */
 export type Comparison =
@@ -181,7 +183,7 @@ function askForLast(state: SyncState, peer: PeerState, link: FeedLink): void {
 function askForProof(state: SyncState, peer: PeerState, link: FeedLink, block: number): void {
   link.probe!.asked = block;
   claimNothing(state, peer, link);
-  link.expect(block, state.now);
+  link.expect(block, state.now, costOf(0));
   state.send(peer, link, { type: "request", index: block, bytes: 0, hash: true, nodes: 0 });
 }
 
@@ -202,9 +204,10 @@ function finish(
 export function onProof(state: SyncState, peer: PeerState, link: FeedLink, data: Data): boolean {
   const status = link.probe;
   if (status?.asked === undefined || status.asked !== data.index) return false;
-  if (!link.settle(data.index, state.now)) return false;
+  if (!link.answer(data.index, state.now, costOf(0))) return false;
   status.asked = undefined;
   peer.answeredAt = state.now;
+  peer.stalled = false;
   const feed = state.feeds.get(link.feed)!;
   let proof: VerifiedBlock;
   try {

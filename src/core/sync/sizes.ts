@@ -1,12 +1,16 @@
-/** How much the synchronizer holds: what must stay bounded, whatever peers do. */
+/** How much the synchronizer holds: what must stay bounded, whatever peers do and however long. */
 import type { SyncState } from "./state.ts";
 
 export interface SyncSizes {
   readonly feeds: number;
+  /** Links, those that shook hands, and those among the accepted ones that did not. */
   readonly peers: number;
-  /** Where peers may be: of all archives, and of the one that has most. */
+  readonly openPeers: number;
+  readonly halfOpenPeers: number;
+  /** Where peers may be: of all archives, of the one that has most, and those being dialled. */
   readonly addresses: number;
   readonly mostAddresses: number;
+  readonly dialling: number;
   /** Feeds that peers named on links, known to us or not, and the channels they gave them. */
   readonly links: number;
   readonly unknownFeeds: number;
@@ -14,6 +18,9 @@ export interface SyncSizes {
   /** Blocks asked for: of all peers, and of the one that was asked for most. */
   readonly inFlight: number;
   readonly mostInFlight: number;
+  /** Blocks that were cancelled, and those that peers gave back. */
+  readonly cancelled: number;
+  readonly returned: number;
   /** Blocks asked for by us and of whom, and those that are being stored. */
   readonly reserved: number;
   readonly storing: number;
@@ -30,19 +37,26 @@ export interface SyncSizes {
   /** Ranges and pages that say what peers hold: of all, and of the one that takes most. */
   readonly claims: number;
   readonly mostClaims: number;
+  /** Runs of what peers got since they were looked at. */
+  readonly newsRuns: number;
 }
 
-export function sizesOf({ feeds, peers, addresses }: SyncState): SyncSizes {
+export function sizesOf({ feeds, peers, addresses, dials }: SyncState): SyncSizes {
   const sizes = {
     feeds: feeds.size,
     peers: peers.size,
+    openPeers: 0,
+    halfOpenPeers: 0,
     addresses: 0,
     mostAddresses: 0,
+    dialling: dials.count,
     links: 0,
     unknownFeeds: 0,
     channels: 0,
     inFlight: 0,
     mostInFlight: 0,
+    cancelled: 0,
+    returned: 0,
     reserved: 0,
     storing: 0,
     queuedRequests: 0,
@@ -54,16 +68,20 @@ export function sizesOf({ feeds, peers, addresses }: SyncState): SyncSizes {
     wantAnswers: 0,
     claims: 0,
     mostClaims: 0,
+    newsRuns: 0,
   };
   for (const { size } of addresses.values()) {
     sizes.addresses += size;
     sizes.mostAddresses = Math.max(sizes.mostAddresses, size);
   }
-  for (const { reserved, sources } of feeds.values()) {
+  for (const { reserved, sources, returned } of feeds.values()) {
     sizes.reserved += reserved.size;
     sizes.storing += sources.size;
+    sizes.returned += returned.size;
   }
   for (const peer of peers.values()) {
+    if (peer.phase === "open") sizes.openPeers++;
+    else if (peer.phase === "greeting" && !peer.dialled) sizes.halfOpenPeers++;
     sizes.links += peer.links.size;
     sizes.unknownFeeds += peer.unknown.size;
     sizes.channels += peer.channels.size;
@@ -76,9 +94,11 @@ export function sizesOf({ feeds, peers, addresses }: SyncState): SyncSizes {
     let inFlight = 0;
     for (const link of peer.links.values()) {
       inFlight += link.inFlight.size;
+      sizes.cancelled += link.cancelled.size;
       sizes.wantAnswers += link.wantAnswers.size;
       sizes.claims += link.remote.parts;
       sizes.mostClaims = Math.max(sizes.mostClaims, link.remote.parts);
+      sizes.newsRuns += link.search.news.runs;
     }
     sizes.inFlight += inFlight;
     sizes.mostInFlight = Math.max(sizes.mostInFlight, inFlight);

@@ -1,10 +1,18 @@
 /** The state that all parts of the core share, and the few ways to act on it. */
 import { RemoteProtocolError, type TroveError } from "../../base/errors.ts";
 import type { Message } from "../wire/messages.ts";
-import { AddressBook } from "./addresses.ts";
+import { AddressBook, type Dials } from "./addresses.ts";
+import { Chance } from "./chance.ts";
 import type { FeedState } from "./feed_state.ts";
 import type { Effect, FeedId, PeerId, QuietEnd, Report } from "./inputs.ts";
-import { CLAIM_MS, MAX_OUTBOX_BYTES, MAX_STRIKES, SMALL_MESSAGE_BYTES } from "./limits.ts";
+import {
+  CLAIM_MS,
+  MAX_OUTBOX_BYTES,
+  MAX_PEERS,
+  MAX_PER_HOST,
+  MAX_STRIKES,
+  SMALL_MESSAGE_BYTES,
+} from "./limits.ts";
 import type { FeedLink, PeerState } from "./peer_state.ts";
 
 export interface SyncOptions {
@@ -14,6 +22,10 @@ export interface SyncOptions {
   readonly live: boolean;
   /** Keep dialling known addresses for ever. */
   readonly persistent: boolean;
+  /** All links together; nobody is dialled beyond. `MAX_PEERS` without it. */
+  readonly maxPeers?: number;
+  /** Links that one host may open; this machine is exempt. `MAX_PER_HOST` without it. */
+  readonly maxPerHost?: number;
 }
 
 export class SyncState {
@@ -27,12 +39,21 @@ export class SyncState {
   readonly #peersOf = new Map<FeedId, Set<PeerState>>();
   /** Where peers may be, by the primary feed of the archive they are for. */
   readonly addresses = new Map<FeedId, AddressBook>();
+  readonly chance: Chance;
+  readonly maxPeers: number;
+  readonly maxPerHost: number;
+  readonly dials: Dials = { count: 0 };
+  /** When a link made room for an untried address last. */
+  swappedAt = -Infinity;
   now = 0;
   stopping = false;
   effects: Effect[] = [];
 
   constructor(options: SyncOptions) {
     this.options = options;
+    this.chance = new Chance(options.id);
+    this.maxPeers = options.maxPeers ?? MAX_PEERS;
+    this.maxPerHost = options.maxPerHost ?? MAX_PER_HOST;
   }
 
   addFeed(feed: FeedState): void {
@@ -50,6 +71,7 @@ export class SyncState {
       if (this.#byName.get(feed.name) === feed) this.#byName.delete(feed.name);
     }
     this.#archives.delete(primary);
+    this.addresses.get(primary)?.close();
     this.addresses.delete(primary);
   }
 
@@ -89,7 +111,8 @@ export class SyncState {
   addressesOf(primary: FeedId): AddressBook {
     let book = this.addresses.get(primary);
     if (book === undefined) {
-      book = new AddressBook({ persistent: this.options.persistent });
+      const random = () => this.chance.next();
+      book = new AddressBook({ persistent: this.options.persistent, random, dials: this.dials });
       this.addresses.set(primary, book);
     }
     return book;
@@ -135,8 +158,9 @@ export class SyncState {
   release(peer: PeerState): void {
     for (const link of peer.links.values()) {
       const feed = this.feeds.get(link.feed); // gone if its archive left
-      for (const block of link.inFlight) feed?.release(block, peer.id);
-      link.inFlight.clear();
+      for (const block of link.inFlight.keys()) feed?.release(block, peer.id);
+      feed?.rarity.invalidate();
+      link.forgetRequests();
     }
     peer.requests.length = 0;
   }

@@ -1,17 +1,19 @@
 /** The core of the synchronizer: `step(input, now) -> effects`. Its parts lie beside this file. */
 import { unreachable } from "../../base/errors.ts";
 import type { Message } from "../wire/messages.ts";
-import { dial, onTick, onUnlinked, onUnreachable } from "./clockwork.ts";
-import { admit, farewell, greet, name, onFeed, onHandshake, onInfo } from "./conversation.ts";
+import { admit } from "./admission.ts";
+import { dialFrom, onTick, onUnlinked, onUnreachable } from "./clockwork.ts";
+import { farewell, greet, name, onFeed, onHandshake, onInfo } from "./conversation.ts";
 import {
-  checkComplete,
   download,
   downloadFromAll,
   onAppended,
+  onCleared,
   onData,
   onHave,
   onStored,
   onUnhave,
+  onWanted,
 } from "./downloads.ts";
 import type { FeedMessage } from "./early_messages.ts";
 import { FeedState } from "./feed_state.ts";
@@ -90,10 +92,15 @@ export class SyncCore {
       case "follow": {
         const feed = state.feeds.get(input.feed);
         if (feed === undefined) return; // its archive left
+        feed.order = input.order;
         if (input.kind === "follow") feed.follows = true;
         else feed.want(input.ranges);
-        downloadFromAll(state, feed);
-        return checkComplete(state, feed);
+        return onWanted(state, feed);
+      }
+      case "cleared": {
+        const feed = state.feeds.get(input.feed);
+        if (feed === undefined) return; // its archive left
+        return onCleared(state, feed, input.ranges);
       }
       case "probe": {
         const feed = state.feeds.get(input.feed);
@@ -105,7 +112,8 @@ export class SyncCore {
       case "found":
         if (!state.feeds.has(input.primary)) return;
         state.addressesOf(input.primary).add(input.address, input.primary, state.now);
-        return dial(state);
+        dialFrom(state, state.addressesOf(input.primary));
+        return;
       case "unreachable":
         return onUnreachable(state, input);
       case "linked": {
@@ -164,6 +172,7 @@ export class SyncCore {
       case "heard": {
         peer.heardAt = state.now;
         peer.linkedAt = Math.min(peer.linkedAt, state.now);
+        if (input.partialBytes > peer.partialBytes) peer.progressAt = state.now;
         if (input.partialBytes === 0) peer.partialSince = undefined;
         // Fewer than before: that frame is complete, and this is the next one.
         else if (peer.partialSince === undefined || input.partialBytes < peer.partialBytes) {

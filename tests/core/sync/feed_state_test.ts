@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { Bitfield } from "../../../src/base/bitfield.ts";
 import { FeedState } from "../../../src/core/sync/feed_state.ts";
+import { MAX_NEWS_RUNS, MAX_RETURNED } from "../../../src/core/sync/limits.ts";
+import { FeedLink } from "../../../src/core/sync/peer_state.ts";
+import { pick } from "../../../src/core/sync/picker.ts";
+import { Window } from "../../../src/core/sync/window.ts";
 import { emptyCopy, ownFeed } from "../../support/core_driver.ts";
 import type { MemoryFeed } from "../../support/memory_feed.ts";
 
@@ -11,19 +14,20 @@ function stateOf(feed: MemoryFeed): FeedState {
   return new FeedState(0, feed, 0);
 }
 
-function claims(...ranges: readonly [number, number][]): Bitfield {
-  const bits = new Bitfield();
-  for (const [start, end] of ranges) bits.add(start, end);
-  return bits;
+/** A link to somebody who has these blocks. */
+function claims(...ranges: readonly [number, number][]): FeedLink {
+  const link = new FeedLink(0, 0, new Window());
+  for (const [start, end] of ranges) link.remote.add(start, end);
+  return link;
 }
 
 /** Ask for block after block, as a scheduler does. */
-function takeAll(state: FeedState, remote: Bitfield, told: number, limit = 1000): number[] {
+function takeAll(state: FeedState, link: FeedLink, end: number, limit = 1000): number[] {
   const taken: number[] = [];
   while (taken.length < limit) {
-    const block = state.nextFor(remote, told);
+    const block = pick(state, link, { end });
     if (block === -1) return taken;
-    state.reserved.set(block, 1);
+    state.reserve(block, 1);
     taken.push(block);
   }
   return taken;
@@ -51,7 +55,7 @@ Deno.test("FeedState wants nothing unless told to, and everything when following
 Deno.test("FeedState gives no block twice, be it on its way or being stored", () => {
   const state = stateOf(emptyCopy(ownFeed(6)));
   state.follows = true;
-  state.reserved.set(1, 7);
+  state.reserve(1, 7);
   state.sources.set(2, 7);
   assert.deepEqual(takeAll(state, claims([0, 5]), 6), [0, 3, 4]);
 });
@@ -75,13 +79,61 @@ Deno.test("FeedState finds what one peer has though another's blocks moved the s
   assert.deepEqual(takeAll(state, claims([3, 5]), 50), [3, 4]);
 });
 
+Deno.test("what a peer gets after it was passed over is found, and nothing else is looked at", () => {
+  const feed = emptyCopy(ownFeed(5));
+  const state = stateOf(feed);
+  state.follows = true;
+  const link = claims([0, 2], [600, 602]);
+  const gain = (start: number, end: number) => {
+    link.remote.add(start, end);
+    link.search.gained(start, end);
+  };
+  assert.deepEqual(takeAll(state, link, 1000), [0, 1, 600, 601]);
+  let looks = 0;
+  const { nextMissing } = feed;
+  feed.nextMissing = function (from, to) {
+    looks++;
+    assert.ok(to - from <= 2, `${from} to ${to}`);
+    return nextMissing.call(this, from, to);
+  };
+  for (let block = 2; block < 600; block += 2) {
+    gain(block, block + 1);
+    assert.deepEqual(takeAll(state, link, 1000), [block]);
+  }
+  assert.ok(looks < 1000, `${looks}`);
+});
+
+Deno.test("more news than are kept in mind only send the search back", () => {
+  const state = stateOf(emptyCopy(ownFeed(5)));
+  state.follows = true;
+  const link = claims();
+  assert.deepEqual(takeAll(state, link, 10_000), []);
+  const gained = Array.from({ length: MAX_NEWS_RUNS + 10 }, (_, i) => 7 + 2 * i);
+  for (const block of gained) {
+    link.remote.add(block, block + 1);
+    link.search.gained(block, block + 1);
+  }
+  assert.deepEqual(takeAll(state, link, 10_000), gained);
+});
+
+Deno.test("more blocks given back than are kept in mind only begin the search anew", () => {
+  const state = stateOf(emptyCopy(ownFeed(5)));
+  state.follows = true;
+  const blocks = 2 * MAX_RETURNED;
+  const link = claims([0, blocks]);
+  assert.equal(takeAll(state, link, blocks, blocks).length, blocks);
+  for (let block = 0; block < blocks; block++) state.release(block, 1);
+  assert.equal(takeAll(state, link, blocks, blocks).length, blocks);
+  assert.deepEqual(takeAll(state, link, blocks), []);
+});
+
 Deno.test("FeedState searches claims of 4 billion blocks without walking through them", () => {
   const source = ownFeed(100);
   const state = stateOf(source);
   state.follows = true;
-  assert.equal(state.nextFor(claims([0, HUGE]), HUGE), 100);
+  assert.equal(pick(state, claims([0, HUGE]), { end: HUGE }), 100);
   assert.equal(state.firstMissing(HUGE), 100);
-  assert.equal(state.nextFor(claims([HUGE - 1, HUGE]), HUGE), HUGE - 1);
+  assert.equal(pick(state, claims([HUGE - 1, HUGE]), { end: HUGE }), HUGE - 1);
 });
 
 Deno.test("FeedState.firstMissing() looks at wanted blocks only", () => {

@@ -23,8 +23,11 @@ function draw(seed: string, options: { partial?: boolean } = {}): Drawn {
     const feed = emptyCopy(source);
     if (options.partial) fillPartly(feed, source, swarm);
     const node = swarm.add(`node ${n}`, { feed, live: true, follow: true });
-    swarm.connect(node, nodes[random.below(nodes.length)]);
-    for (const other of nodes) if (random.below(4) === 0) swarm.connect(node, other);
+    const linked = nodes[random.below(nodes.length)];
+    swarm.connect(node, linked);
+    for (const other of nodes) {
+      if (random.below(4) === 0 && other !== linked) swarm.connect(node, other);
+    }
     nodes.push(node);
   }
   return { swarm, source, nodes };

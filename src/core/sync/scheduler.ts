@@ -1,0 +1,220 @@
+/**
+ * Who is asked for which block, and when it is asked of another.
+ *
+ * Each peer owes as much as its window holds (`window.ts`), so the blocks spread over the peers by
+ * how fast they answer. A block is asked of one peer at a time, but for two cases: what a peer that
+ * lets everything wait owes longest, and a few at the very end.
+ */
+import { EMPTY_BYTES } from "../../base/bytes.ts";
+import { requestDigest } from "../feed/digest.ts";
+import type { FeedState } from "./feed_state.ts";
+import {
+  EXCESS_MS,
+  LATE_RACE_GAIN_MS,
+  MAX_FEED_RACES,
+  MAX_RACES,
+  MIN_REQUESTS,
+  RACE_GAIN_MS,
+  RACE_PAUSE_MS,
+  WANT_BLOCKS,
+} from "./limits.ts";
+import type { FeedLink, PeerState } from "./peer_state.ts";
+import { type Choice, pick } from "./picker.ts";
+import type { SyncState } from "./state.ts";
+
+/** Ask a peer for as many blocks as its window has room for. */
+export function askForBlocks(
+  state: SyncState,
+  peer: PeerState,
+  link: FeedLink,
+  feed: FeedState,
+): void {
+  const { window } = peer;
+  if (peer.stalled) return;
+  let room = window.room(feed.cost);
+  if (room < window.batch(feed.cost)) return;
+  const choice = choiceFor(state, feed);
+  for (; room > 0 && peer.phase === "open"; room--) {
+    const block = pick(feed, link, choice);
+    if (block === -1) break;
+    request(state, peer, link, block);
+  }
+  if (window.count === 0) race(state, peer, link, feed);
+}
+
+/**
+ * A feed that is known in part grows by the block behind its end first: the path from there to the
+ * signed roots takes in every root that is held, so another history cannot pass for a longer one.
+ */
+function choiceFor(state: SyncState, feed: FeedState): Choice {
+  const told = state.told(feed);
+  const known = feed.reader.length;
+  const end = known > 0 && feed.follows ? Math.min(told, known + 1) : told;
+  if (feed.order === "linear") return { end };
+  const links: FeedLink[] = [];
+  let partial = feed.order === "rarest";
+  for (const { link } of state.linksOf(feed)) {
+    if (link.remoteLength === 0) continue;
+    links.push(link);
+    partial ||= link.isPartial(told);
+  }
+  if (!partial || links.length < 2) return { end };
+  return { end, rarest: { links, now: state.now, chance: state.chance } };
+}
+
+function request(state: SyncState, peer: PeerState, link: FeedLink, block: number): void {
+  const feed = state.feeds.get(link.feed)!;
+  const { reader } = feed;
+  claimNothing(state, peer, link);
+  feed.reserve(block, peer.id);
+  link.expect(block, state.now, feed.cost);
+  if (block >= reader.length) link.doubtedSince ??= state.now;
+  const nodes = requestDigest(reader, block);
+  state.send(peer, link, { type: "request", index: block, bytes: 0, hash: false, nodes });
+}
+
+/** hypercore before 6.10.3 crashes on a Request that no Have came before: send an empty one. */
+export function claimNothing(state: SyncState, peer: PeerState, link: FeedLink): void {
+  if (link.saidHave) return;
+  link.saidHave = true;
+  const bitfield = EMPTY_BYTES;
+  state.send(peer, link, { type: "have", start: 0, length: WANT_BLOCKS, bitfield, ack: false });
+}
+
+/** A block that is on its way and another peer could bring sooner. */
+interface Race {
+  readonly block: number;
+  /** How much longer it should take where it is. */
+  readonly leftMs: number;
+}
+
+/**
+ * At the end of a feed a slow peer should not hold up all. A peer with nothing to do races it for
+ * what it would bring much sooner; the one who loses is sent a Cancel.
+ */
+function race(state: SyncState, peer: PeerState, link: FeedLink, feed: FeedState): void {
+  if (feed.reserved.size === 0 || !feed.mayRace || feed.raced.size >= MAX_FEED_RACES) return;
+  const { now } = state;
+  const oneMs = peer.window.expectedMs(feed.cost);
+  if (oneMs === undefined || now - link.racedAt < RACE_PAUSE_MS) return;
+  const races: Race[] = [];
+  for (const other of state.linksOf(feed)) {
+    if (other.peer === peer) continue;
+    for (const [block, asked] of other.link.inFlight) {
+      if (feed.raced.has(block) || !link.remote.has(block) || !feed.isWanted(block)) continue;
+      // One that is late may take as much longer again.
+      const dueMs = asked.at + other.peer.window.hopedMs(asked.queued) - now;
+      const gainMs = Math.abs(dueMs) - 2 * oneMs;
+      if (gainMs <= (dueMs > 0 ? RACE_GAIN_MS : LATE_RACE_GAIN_MS)) continue;
+      races.push({ block, leftMs: Math.abs(dueMs) });
+    }
+  }
+  if (races.length === 0) link.racedAt = now;
+  races.sort((a, b) => b.leftMs - a.leftMs);
+  for (const { block } of races.slice(0, MAX_RACES)) {
+    if (feed.raced.size >= MAX_FEED_RACES || peer.phase !== "open") return;
+    request(state, peer, link, block);
+  }
+}
+
+/** A block came: whoever else owes it need not bring it any more. */
+export function cancelElsewhere(
+  state: SyncState,
+  feed: FeedState,
+  block: number,
+  from: PeerState,
+): void {
+  for (const { peer, link } of state.linksOf(feed)) {
+    // One that lets everything wait still owes its oldest block: by that it is judged.
+    if (peer !== from && !peer.stalled) cancel(state, peer, link, block);
+  }
+}
+
+function cancel(state: SyncState, peer: PeerState, link: FeedLink, block: number): void {
+  if (!link.inFlight.has(block)) return;
+  link.cancel(block, state.now);
+  // The reference ignores it; other peers save themselves the work.
+  state.send(peer, link, { type: "cancel", index: block, bytes: 0, hash: false });
+}
+
+/** Take back requests for blocks that are not wanted any more. */
+export function cancelUnwanted(state: SyncState, feed: FeedState): void {
+  if (feed.follows || feed.reserved.size === 0) return;
+  for (const { peer, link } of state.linksOf(feed)) {
+    for (const block of [...link.inFlight.keys()]) {
+      if (feed.isWanted(block) || link.probe?.asked === block) continue;
+      cancel(state, peer, link, block);
+      feed.settle(block);
+    }
+  }
+}
+
+/**
+ * Give back what a peer that turned out to be slow would not answer for long: before its first
+ * answer it may have been asked for too much.
+ */
+export function giveBackExcess(
+  state: SyncState,
+  peer: PeerState,
+  link: FeedLink,
+  feed: FeedState,
+): void {
+  for (const [block, asked] of [...link.inFlight].reverse()) {
+    const expected = peer.window.expectedMs(asked.queued);
+    if (expected === undefined || asked.at + expected - state.now < EXCESS_MS) return;
+    if (link.inFlight.size <= MIN_REQUESTS) return;
+    if (feed.reserved.get(block) !== peer.id || link.probe?.asked === block) continue;
+    if (!isElsewhere(state, feed, block, peer)) continue;
+    feed.release(block, peer.id);
+    cancel(state, peer, link, block);
+  }
+}
+
+/**
+ * Give back what takes much longer than it should, if another peer has it. Where nothing else was
+ * answered meanwhile, everything that is owed is given back but for the oldest request, and nothing
+ * more is asked for: when that one is answered, the peer begins small again.
+ */
+export function giveBackOverdue(
+  state: SyncState,
+  peer: PeerState,
+  link: FeedLink,
+  feed: FeedState,
+): void {
+  const { window } = peer;
+  const stuck = isStuck(peer, link, state.now);
+  let isLate = false;
+  for (const [block, asked] of [...link.inFlight]) {
+    const overdue = state.now - asked.at >= window.patienceMs(asked.queued);
+    if (!stuck && !overdue) break;
+    if (feed.reserved.get(block) !== peer.id || link.probe?.asked === block) continue;
+    if (!isElsewhere(state, feed, block, peer)) continue;
+    feed.release(block, peer.id);
+    isLate = true;
+    if (!stuck || peer.stalled) {
+      cancel(state, peer, link, block);
+    } else {
+      feed.raced.add(block);
+      peer.stalled = true;
+    }
+  }
+  if (isLate) window.shrink();
+}
+
+/** Whether a peer should have answered by now, and let nothing come instead. */
+function isStuck(peer: PeerState, link: FeedLink, now: number): boolean {
+  const [oldest] = link.inFlight.values();
+  if (oldest === undefined) return false;
+  const { window } = peer;
+  // From its last answer on only one more block had to come.
+  const since = Math.max(oldest.at, peer.answeredAt, peer.progressAt);
+  const queued = since === oldest.at ? oldest.queued : oldest.cost;
+  return now - since >= window.patienceMs(queued);
+}
+
+function isElsewhere(state: SyncState, feed: FeedState, block: number, than: PeerState): boolean {
+  for (const { peer, link } of state.linksOf(feed)) {
+    if (peer !== than && !peer.stalled && link.remote.has(block)) return true;
+  }
+  return false;
+}

@@ -1,0 +1,145 @@
+/**
+ * How much may be asked of one peer at once, measured from its answers: enough to keep it busy over
+ * its round trip and a little more, never more than it can answer in a few seconds.
+ *
+ * Requests are counted in units of cost: the bytes of the block and a fixed part for the work that
+ * any answer makes, so that feeds of tiny and of large blocks go by one measure.
+ */
+import {
+  GAP_MEMORY_MS,
+  MAX_QUEUE_MS,
+  MAX_REQUESTS,
+  MIN_REQUESTS,
+  PATIENCE,
+  REQUEST_BATCH,
+  REQUEST_COST,
+  RESCUE_MS,
+  STALL_MS,
+  START_REQUESTS,
+  START_WINDOW,
+  WINDOW_FLOOR_MS,
+} from "./limits.ts";
+
+/** One request on its way. Times in milliseconds, the rest in units of cost. */
+export interface Asked {
+  at: number;
+  /** What it was taken to cost when it was asked. */
+  readonly cost: number;
+  /** What the peer owed from then on, this one included. */
+  readonly queued: number;
+  /** What the peer had answered by then, and when the last of it came. */
+  readonly delivered: number;
+  deliveredAt: number;
+  /** The window was about full, so that the pace of the answers is the peer's own. */
+  readonly full: boolean;
+}
+
+export class Window {
+  /** What is on its way: cost, and requests. */
+  owed = 0;
+  count = 0;
+  /** The shortest time from a request to its answer; undefined before the first one. */
+  rtt: number | undefined;
+  /** Cost answered in a millisecond; 0 before the first answer. */
+  rate = 0;
+  /** The most that may be owed. */
+  size = START_WINDOW;
+  #delivered = 0;
+  #deliveredAt = 0;
+  /** The longest pause between two answers of late: some peers send a second's worth at a time. */
+  #gap = 0;
+  /** The rate is the peer's, and not that of what it was asked for. */
+  #isPacing = false;
+
+  ask(cost: number, now: number): Asked {
+    if (this.count === 0) this.#deliveredAt = now; // it had nothing to do: no time of its own
+    this.owed += cost;
+    this.count++;
+    return {
+      at: now,
+      cost,
+      queued: this.owed,
+      delivered: this.#delivered,
+      deliveredAt: this.#deliveredAt,
+      full: 2 * this.owed >= this.size,
+    };
+  }
+
+  /** A request is over without an answer that says how fast the peer is. */
+  drop({ cost }: Asked): void {
+    this.count--;
+    this.owed = this.count === 0 ? 0 : this.owed - cost; // no rounding is left behind
+  }
+
+  /** The block came; `cost` is what it really costs. */
+  answered(asked: Asked, cost: number, now: number): void {
+    this.drop(asked);
+    const gap = now - this.#deliveredAt;
+    this.#gap = Math.max(gap, this.#gap * (1 - Math.min(1, gap / GAP_MEMORY_MS)));
+    this.#delivered += cost;
+    this.#deliveredAt = now;
+    const took = Math.max(now - asked.at, MIN_INTERVAL_MS);
+    this.rtt = this.rtt === undefined ? took : Math.min(this.rtt, took);
+    // Over the whole time that the request waited, so that answers in bursts are no faster peer.
+    // Source: the delivery rate of TCP's BBR.
+    const interval = Math.max(now - asked.deliveredAt, MIN_INTERVAL_MS);
+    const sample = (this.#delivered - asked.delivered) / interval;
+    if (sample > this.rate) this.rate += (sample - this.rate) * (this.rate === 0 ? 1 : 0.5);
+    // Who was asked for little cannot show how fast it is.
+    else if (asked.full) this.rate += (sample - this.rate) / 8;
+    this.#isPacing ||= asked.full;
+    const queueMs = Math.min(this.rtt + this.#gap + WINDOW_FLOOR_MS, MAX_QUEUE_MS);
+    const target = this.rate * (this.rtt + queueMs);
+    // By what was answered at most: this doubles in a round trip, and a burst out of some buffer
+    // opens the window by no more than the burst.
+    this.size = Math.min(target, Math.max(this.size, START_WINDOW) + cost);
+  }
+
+  /** The peer did not keep up: ask for little until its answers say otherwise. */
+  shrink(): void {
+    this.rate /= 4;
+    this.size = Math.min(this.size, START_WINDOW) / 4;
+  }
+
+  /** How many requests of this cost may be added. */
+  room(cost: number): number {
+    const blocks = Math.floor((this.size - this.owed) / cost);
+    const most = this.rtt === undefined ? START_REQUESTS : MAX_REQUESTS;
+    return Math.min(Math.max(blocks, MIN_REQUESTS - this.count), most - this.count);
+  }
+
+  /** How many must be free before any are asked for: see `REQUEST_BATCH`. */
+  batch(cost: number): number {
+    const blocks = Math.min(this.size / cost, MAX_REQUESTS);
+    return Math.min(REQUEST_BATCH, Math.max(1, Math.floor(blocks / 4)));
+  }
+
+  /** How long the answer to a request that makes so much owed should take; undefined: no idea. */
+  expectedMs(queued: number): number | undefined {
+    return this.rtt === undefined ? undefined : this.rtt + queued / this.rate;
+  }
+
+  /** The same for a peer that may be faster than it had occasion to show. */
+  hopedMs(queued: number): number {
+    return (this.rtt ?? 0) + (this.#isPacing ? queued / this.rate : 0);
+  }
+
+  /** How long an answer may take before the block is asked of another. */
+  patienceMs(queued: number): number {
+    const expected = this.expectedMs(queued);
+    return expected === undefined ? RESCUE_MS : Math.max(STALL_MS, PATIENCE * expected);
+  }
+
+  /** The clock stood still for us: requests and answers count from that much later. */
+  postpone(ms: number, now: number): void {
+    this.#deliveredAt = Math.min(now, this.#deliveredAt + ms);
+  }
+}
+
+/** What an answer costs. */
+export function costOf(bytes: number): number {
+  return REQUEST_COST + bytes;
+}
+
+/** Answers that were there at once count as this fast: a finer clock tells nothing of a peer. */
+const MIN_INTERVAL_MS = 0.1;
