@@ -130,7 +130,7 @@ export class LiveImport implements AsyncDisposable {
     signal: AbortSignal,
   ): Promise<ImportSummary> {
     const { world, ignoreHidden, reuseContent, onCommit } = this.#options;
-    const emit = this.#emitOnceLong();
+    const emit = this.#patientEmit();
     this.#rules = readIgnoreRules(this.#archive.paths.dir, { ignoreHidden });
     return await importFolder(this.#archive, {
       ...{ world, emit, ignoreHidden, reuseContent, signal, only, onCommit },
@@ -139,7 +139,7 @@ export class LiveImport implements AsyncDisposable {
   }
 
   /** Of a short import only the end is told, for there are many of them. */
-  #emitOnceLong(): Emit {
+  #patientEmit(): Emit {
     const { world: { clock }, emit } = this.#options;
     const startedAt = clock.monotonic();
     return (event) => {

@@ -230,6 +230,8 @@ Deno.test("a block that cannot be read is refused and told as damaged, and the r
     await remote.say({ type: "request", index, bytes: 0, hash: false, nodes: 0 });
   }
   assert.equal((await remote.next("unhave")).start, 1);
+  const hashes = await remote.next("data");
+  assert.deepEqual([hashes.index, hashes.value], [1, undefined]);
   assert.deepEqual((await remote.next("data")).value, values[2]);
   assert.deepEqual(
     running.director.reports.filter(({ kind }) => kind === "damaged"),
