@@ -24,6 +24,7 @@ export function download(state: SyncState, peer: PeerState, link: FeedLink): voi
 /** Other blocks are wanted of a feed, or from here on. */
 export function onWanted(state: SyncState, feed: FeedState): void {
   cancelUnwanted(state, feed);
+  feed.firstMissing(state.told(feed)); // every search begins there
   downloadFromAll(state, feed);
   checkComplete(state, feed);
 }

@@ -45,7 +45,7 @@ export class FeedState {
   /** Blocks that came, and those among them that were here already. */
   #received = 0;
   #wasted = 0;
-  readonly #wanted = new RangeSet();
+  #wanted = new RangeSet();
   /** Everything wanted before this block is held. */
   #heldUpTo = 0;
 
@@ -67,8 +67,13 @@ export class FeedState {
 
   /** Fetch these blocks and no others. */
   want(ranges: readonly Range[]): void {
-    this.#wanted.clear();
-    for (const { start, end } of ranges) this.#wanted.add(start, end);
+    const wanted = new RangeSet(ranges);
+    // Whoever makes up the wants again and again finds the same ones most of the time.
+    if (isSame(wanted, this.#wanted)) {
+      this.completed = false;
+      return;
+    }
+    this.#wanted = wanted;
     this.recheck();
   }
 
@@ -169,4 +174,14 @@ export class FeedState {
   get mayRace(): boolean {
     return this.#wasted < MAX_WASTE + this.#received * MAX_WASTE_SHARE;
   }
+}
+
+function isSame(a: RangeSet, b: RangeSet): boolean {
+  if (a.runs !== b.runs) return false;
+  const others = b[Symbol.iterator]();
+  for (const { start, end } of a) {
+    const other = others.next().value as Range;
+    if (other.start !== start || other.end !== end) return false;
+  }
+  return true;
 }

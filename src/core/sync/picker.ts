@@ -64,22 +64,21 @@ function pickInOrder(feed: FeedState, link: FeedLink, limit: number): number {
   return found;
 }
 
+/** From one that the peer has to one that is wanted to one that is missing, until one is all three. */
 function search(feed: FeedState, link: FeedLink, from: number, limit: number): number {
-  let at = from;
-  for (let run = feed.wantedFrom(at, limit); run; run = feed.wantedFrom(at, limit)) {
-    const end = Math.min(run.end, limit);
+  for (let at = from; at < limit;) {
+    const there = link.remote.nextSet(at, limit);
+    if (there === -1) return -1;
+    const run = feed.wantedFrom(there, limit);
+    if (run === undefined) return -1;
     at = run.start;
-    if (at >= end) return -1;
-    while (at < end) {
-      const missing = feed.reader.nextMissing(at, end);
-      if (missing === -1) break;
-      const there = link.remote.nextSet(missing, end);
-      if (there === -1) break;
-      if (there === missing && !feed.isTaken(missing)) return missing;
-      // Either the peer's next block lies further on (perhaps held), or this one is taken.
-      at = there === missing ? missing + 1 : there;
-    }
-    at = run.end;
+    if (at > there) continue;
+    const end = Math.min(run.end, limit);
+    const missing = feed.reader.nextMissing(there, end);
+    at = missing === -1 ? end : missing;
+    if (missing !== there) continue;
+    if (!feed.isTaken(there)) return there;
+    at = there + 1;
   }
   return -1;
 }

@@ -30,7 +30,8 @@ export function askForBlocks(
   feed: FeedState,
 ): void {
   const { window } = peer;
-  if (peer.stalled) return;
+  if (peer.stalled && window.count > 0) return;
+  peer.stalled = false; // what it let wait was taken back
   let room = window.room(feed.cost);
   if (room < window.batch(feed.cost)) return;
   const choice = choiceFor(state, feed);
@@ -101,7 +102,8 @@ function race(state: SyncState, peer: PeerState, link: FeedLink, feed: FeedState
   for (const other of state.linksOf(feed)) {
     if (other.peer === peer) continue;
     for (const [block, asked] of other.link.inFlight) {
-      if (feed.raced.has(block) || !link.remote.has(block) || !feed.isWanted(block)) continue;
+      if (!feed.reserved.has(block) || feed.raced.has(block)) continue;
+      if (!link.remote.has(block) || !feed.isWanted(block)) continue;
       // One that is late may take as much longer again.
       const dueMs = asked.at + other.peer.window.hopedMs(asked.queued) - now;
       const gainMs = Math.abs(dueMs) - 2 * oneMs;

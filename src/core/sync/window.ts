@@ -104,14 +104,17 @@ export class Window {
   /** How many requests of this cost may be added. */
   room(cost: number): number {
     const blocks = Math.floor((this.size - this.owed) / cost);
-    const most = this.rtt === undefined ? START_REQUESTS : MAX_REQUESTS;
-    return Math.min(Math.max(blocks, MIN_REQUESTS - this.count), most - this.count);
+    return Math.min(Math.max(blocks, MIN_REQUESTS - this.count), this.#most - this.count);
   }
 
   /** How many must be free before any are asked for: see `REQUEST_BATCH`. */
   batch(cost: number): number {
-    const blocks = Math.min(this.size / cost, MAX_REQUESTS);
+    const blocks = Math.min(this.size / cost, this.#most);
     return Math.min(REQUEST_BATCH, Math.max(1, Math.floor(blocks / 4)));
+  }
+
+  get #most(): number {
+    return this.rtt === undefined ? START_REQUESTS : MAX_REQUESTS;
   }
 
   /** How long the answer to a request that makes so much owed should take; undefined: no idea. */

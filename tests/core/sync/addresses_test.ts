@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { AddressBook } from "../../../src/core/sync/addresses.ts";
-import { MAX_ADDRESSES, MAX_DIALS, RETRY_MS } from "../../../src/core/sync/limits.ts";
+import { MAX_ADDRESSES, MAX_DIALS, RETRY_JITTER, RETRY_MS } from "../../../src/core/sync/limits.ts";
 
 function addressesOf(due: { address: string }[]): string[] {
   return due.map(({ address }) => address);
@@ -106,4 +106,59 @@ Deno.test("AddressBook passes over addresses it does not know", () => {
   book.ban("nobody:1");
   assert.equal(book.failed("nobody:1", 0), undefined);
   assert.equal(book.hasProspects, false);
+});
+
+Deno.test("AddressBook leaves an address alone whose peer is linked otherwise, until it is not", () => {
+  const book = new AddressBook({ persistent: true });
+  for (const address of ["a:1", "b:1"]) book.add(address, 0, 0);
+  book.due(0);
+  book.linked("a:1");
+  book.shared("b:1", "c0ffee");
+  assert.deepEqual(book.due(1e9), []);
+  assert.equal(book.hasProspects, true);
+  book.parted("another", 1000);
+  assert.deepEqual(book.due(1e9), []);
+  book.parted("c0ffee", 1000);
+  assert.deepEqual(book.due(1000), []);
+  assert.deepEqual(addressesOf(book.due(1000 + RETRY_MS[0])), ["b:1"]);
+});
+
+Deno.test("AddressBook spreads the waits of many", () => {
+  const waits = [0, 0.5, 0.999].map((drawn) => {
+    const book = new AddressBook({ persistent: true, random: () => drawn });
+    book.add("a:1", 0, 0);
+    book.due(0);
+    return book.failed("a:1", 0)!;
+  });
+  assert.equal(waits[0], RETRY_MS[0]);
+  assert.ok(waits[0] < waits[1] && waits[1] < waits[2]);
+  assert.ok(waits[2] <= RETRY_MS[0] * (1 + RETRY_JITTER));
+});
+
+Deno.test("AddressBooks share what is being dialled, and one that closes gives its part back", () => {
+  const dials = { count: 0 };
+  const [one, other] = [0, 1].map(() => new AddressBook({ persistent: false, dials }));
+  for (let i = 0; i < 3; i++) one.add(`a:${i}`, 0, 0);
+  other.add("b:1", 1, 0);
+  assert.equal(one.due(0, 2).length, 2);
+  assert.equal(other.due(0, 5).length, 1);
+  assert.equal(dials.count, 3);
+  other.ban("b:1");
+  assert.equal(dials.count, 2);
+  one.close();
+  assert.equal(dials.count, 0);
+  one.failed("a:0", 0);
+  assert.equal(dials.count, 0);
+});
+
+Deno.test("AddressBook knows which due addresses were never tried", () => {
+  const book = new AddressBook({ persistent: true });
+  book.add("a:1", 0, 0);
+  assert.equal(book.hasUntried(0), true);
+  book.due(0);
+  book.linked("a:1");
+  book.failed("a:1", 0);
+  assert.equal(book.hasUntried(1e9), false, "tried before");
+  book.add("b:1", 0, 0);
+  assert.equal(book.hasUntried(1e9), true);
 });

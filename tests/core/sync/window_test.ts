@@ -1,0 +1,96 @@
+import assert from "node:assert/strict";
+import {
+  MAX_QUEUE_MS,
+  MAX_REQUESTS,
+  MIN_REQUESTS,
+  REQUEST_BATCH,
+  START_REQUESTS,
+} from "../../../src/core/sync/limits.ts";
+import { type Asked, costOf, Window } from "../../../src/core/sync/window.ts";
+
+const BLOCK = 64 * 1024;
+
+/** Ask for as much as there is room for, of a peer that answers in order, for so many answers. */
+function drive(
+  { perSecond, rttMs, bytes = BLOCK }: { perSecond: number; rttMs: number; bytes?: number },
+  answers: number,
+): { window: Window; most: number; tookMs: number } {
+  const window = new Window();
+  const cost = costOf(bytes);
+  const waiting: { asked: Asked; arrivesAt: number }[] = [];
+  let [now, freeAt, most] = [0, 0, 0];
+  for (let answered = 0; answered < answers; answered++) {
+    const room = window.room(cost);
+    if (room >= window.batch(cost)) {
+      for (let i = 0; i < room; i++) {
+        waiting.push({ asked: window.ask(cost, now), arrivesAt: now + rttMs / 2 });
+      }
+    }
+    if (answered > answers / 2) most = Math.max(most, window.count);
+    const { asked, arrivesAt } = waiting.shift()!;
+    freeAt = Math.max(freeAt, arrivesAt) + 1000 * bytes / perSecond;
+    now = freeAt + rttMs / 2;
+    window.answered(asked, cost, now);
+  }
+  for (const { asked } of waiting) window.drop(asked);
+  return { window, most, tookMs: now };
+}
+
+Deno.test("the window fits a near and fast peer as well as a far and slow one", () => {
+  const near = drive({ perSecond: 10e6, rttMs: 1 }, 500);
+  const far = drive({ perSecond: 100e3, rttMs: 300 }, 60);
+  assert.ok(near.most > 30 && near.most <= MAX_REQUESTS, `${near.most} blocks`);
+  assert.ok(far.most >= 2 && far.most <= 5, `${far.most} blocks`);
+  assert.ok(near.tookMs < 1.1 * 500 * BLOCK / 10e3, `${near.tookMs} ms`);
+  assert.ok(far.tookMs < 1.1 * 60 * BLOCK / 100, `${far.tookMs} ms`);
+});
+
+Deno.test("no peer owes more than it answers in some seconds, but for the least there must be", () => {
+  for (const perSecond of [5e3, 50e3, 500e3, 5e6]) {
+    for (const rttMs of [1, 100, 600]) {
+      const { most } = drive({ perSecond, rttMs }, 200);
+      const bytes = perSecond * (rttMs + MAX_QUEUE_MS) / 1000 + 2 * BLOCK;
+      assert.ok(most <= Math.max(MIN_REQUESTS, bytes / BLOCK), `${most} at ${perSecond} B/s`);
+    }
+  }
+});
+
+Deno.test("before the first answer little is asked, small blocks no more than large ones", () => {
+  const window = new Window();
+  assert.equal(window.room(costOf(BLOCK)), 4);
+  assert.equal(window.room(costOf(10)), START_REQUESTS);
+});
+
+Deno.test("a small window is asked for singly, a large one in batches", () => {
+  assert.equal(drive({ perSecond: 20e3, rttMs: 100 }, 20).window.batch(costOf(BLOCK)), 1);
+  assert.equal(drive({ perSecond: 100e6, rttMs: 10 }, 900).window.batch(costOf(BLOCK)), 16);
+  assert.equal(REQUEST_BATCH, 16);
+});
+
+Deno.test("a peer asked for little at a time is not taken for a slow one", () => {
+  const { window } = drive({ perSecond: 1e6, rttMs: 50 }, 300);
+  const { rate } = window;
+  for (let i = 0; i < 100; i++) {
+    const asked = window.ask(costOf(BLOCK), 100_000 + 1000 * i);
+    window.answered(asked, costOf(BLOCK), 100_115 + 1000 * i);
+  }
+  assert.ok(window.rate >= rate);
+});
+
+Deno.test("a peer that did not keep up begins small, and grows again", () => {
+  const { window } = drive({ perSecond: 1e6, rttMs: 50 }, 300);
+  const patience = window.patienceMs(costOf(BLOCK));
+  window.shrink();
+  assert.ok(window.room(costOf(BLOCK)) <= MIN_REQUESTS);
+  assert.ok(window.patienceMs(costOf(BLOCK)) >= patience);
+});
+
+Deno.test("what is asked and what is over add up", () => {
+  const window = new Window();
+  const asked = [0.1, 0.2, 0.7].map((cost) => window.ask(costOf(cost), 0));
+  window.drop(asked[1]);
+  window.answered(asked[0], costOf(5000), 10);
+  assert.equal(window.count, 1);
+  window.drop(asked[2]);
+  assert.deepEqual([window.count, window.owed], [0, 0]);
+});
