@@ -42,7 +42,7 @@ export class Watch {
   /** Times of dials within the last minute, by node and address. */
   readonly #dials = new Map<string, number[]>();
   /** How long a node's feed was when it last said that it had everything. */
-  readonly #complete = new Map<Node, number>();
+  readonly #complete = new WeakMap<Node, number>();
   #steps = 0;
   /** The largest value each size ever had. */
   readonly most: Record<string, number> = {};
@@ -141,7 +141,8 @@ export function checkSizes(sizes: SyncSizes): SyncSizes {
   atMost(sizes, "mostInFlight", MAX_REQUESTS);
   atMost(sizes, "mostQueuedBytes", outbox);
   atMost(sizes, "mostQueuedRequests", MAX_QUEUED_REQUESTS);
-  atMost(sizes, "addresses", MAX_ADDRESSES);
+  // Of each archive, and a feed may be one.
+  atMost(sizes, "addresses", sizes.feeds * MAX_ADDRESSES);
   atMost(sizes, "mostEarlyBytes", MAX_EARLY_BYTES);
   atMost(sizes, "earlyMessages", sizes.peers * MAX_CHANNELS * MAX_EARLY_MESSAGES);
   atMost(sizes, "unknownFeeds", sizes.peers * MAX_UNKNOWN_CHANNELS);
