@@ -42,7 +42,7 @@ export class Watch {
   /** Times of dials within the last minute, by node and address. */
   readonly #dials = new Map<string, number[]>();
   /** How long a node's feed was when it last said that it had everything. */
-  readonly #complete = new Map<Node, number>();
+  readonly #complete = new WeakMap<Node, number>();
   #steps = 0;
   /** The largest value each size ever had. */
   readonly most: Record<string, number> = {};
