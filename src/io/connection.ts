@@ -1,10 +1,11 @@
 /** What a link runs over: two ordered streams of bytes, whatever carries them. */
 
 export interface Connection extends Disposable {
-  /** Who is at the other end, for people: `host:port`, `unix:PATH`, `ws://…`, `stdio`. */
+  /**
+   * Who is at the other end: what was dialled, or for one that came in `host:port`, whatever it
+   * carries, so that it can be seen which machine it is from; `unix:PATH` and `stdio` have none.
+   */
   readonly remote: string;
-  /** The machine at the other end, for limits per machine; undefined where there is none to tell. */
-  readonly host: string | undefined;
   /**
    * Wait for bytes and put them at the start of `buffer`. Answers how many, or null when the remote
    * has ended its side. Back-pressure is not to call this.
@@ -23,13 +24,11 @@ export interface Connection extends Disposable {
 /** A connection of the system's: TCP, a Unix socket, or TLS. */
 export class SocketConnection implements Connection {
   readonly remote: string;
-  readonly host: string | undefined;
   readonly #conn: Deno.Conn;
 
-  constructor(conn: Deno.Conn, { remote, host }: { remote: string; host?: string }) {
+  constructor(conn: Deno.Conn, remote: string) {
     this.#conn = conn;
     this.remote = remote;
-    this.host = host;
   }
 
   read(buffer: Uint8Array): Promise<number | null> {

@@ -56,7 +56,7 @@ async function open(target: PeerTarget, options: DialOptions): Promise<Connectio
   if (target.kind === "unix") return await openUnix(target.path);
   const remote = formatPeer(target);
   const stream = await openStream(target, options);
-  if (target.kind === "tcp") return new SocketConnection(stream, { remote, host: target.host });
+  if (target.kind === "tcp") return new SocketConnection(stream, remote);
   // Nothing below takes the signal: closing the stream ends it.
   let current: Deno.Conn = stream;
   using _closing = whenAborted(options.signal, () => close(current));
@@ -68,7 +68,7 @@ async function open(target: PeerTarget, options: DialOptions): Promise<Connectio
       current = tls;
       await tls.handshake();
     }
-    const connection = new SocketConnection(current, { remote, host: target.host });
+    const connection = new SocketConnection(current, remote);
     const early = await askForWebSocket(connection, { host: hostField(target), path: target.path });
     options.signal.throwIfAborted();
     return WsConnection.asClient(connection, remote, early);

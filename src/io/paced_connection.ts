@@ -12,7 +12,6 @@ export interface Paces {
 
 export class PacedConnection implements Connection {
   readonly remote: string;
-  readonly host: string | undefined;
   readonly #inner: Connection;
   readonly #up: Pace | undefined;
   readonly #down: Pace | undefined;
@@ -22,7 +21,6 @@ export class PacedConnection implements Connection {
 
   constructor(inner: Connection, { up, down }: Paces) {
     this.remote = inner.remote;
-    this.host = inner.host;
     this.#inner = inner;
     this.#up = up;
     this.#down = down;

@@ -7,7 +7,6 @@ import type { Connection } from "./connection.ts";
  */
 class StdioConnection implements Connection {
   readonly remote = "stdio";
-  readonly host = undefined;
   #closed = false;
 
   async read(buffer: Uint8Array): Promise<number | null> {

@@ -61,9 +61,7 @@ export class TcpSource implements ConnectionSource {
       prepare(conn);
       const { hostname, port } = conn.remoteAddr as Deno.NetAddr;
       const host = withoutMapping(hostname);
-      return this.#wrap(
-        new SocketConnection(conn, { remote: formatAddress({ host, port }), host }),
-      );
+      return this.#wrap(new SocketConnection(conn, formatAddress({ host, port })));
     } catch {
       conn.close(); // gone already
       return undefined;

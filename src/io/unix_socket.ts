@@ -12,7 +12,7 @@ const MAX_TRIES = 3;
 export async function openUnix(path: string): Promise<Connection> {
   // Deno has no way to give this one up, and needs none: the system answers at once.
   const conn = await Deno.connect({ transport: "unix", path });
-  return new SocketConnection(conn, { remote: `unix:${path}` });
+  return new SocketConnection(conn, `unix:${path}`);
 }
 
 class UnixSource implements ConnectionSource {
@@ -27,7 +27,7 @@ class UnixSource implements ConnectionSource {
   }
 
   async accept(): Promise<Connection> {
-    return new SocketConnection(await this.#listener.accept(), { remote: this.#remote });
+    return new SocketConnection(await this.#listener.accept(), this.#remote);
   }
 
   /** The system takes the name away with it. */

@@ -31,7 +31,6 @@ const QUIET_CODES: ReadonlySet<number> = new Set([CLOSE.normal, CLOSE.away, CLOS
 
 export class WsConnection implements Connection {
   readonly remote: string;
-  readonly host: string | undefined;
   readonly #inner: Connection;
   readonly #isClient: boolean;
   readonly #decoder: FrameDecoder;
@@ -54,7 +53,6 @@ export class WsConnection implements Connection {
   ) {
     this.#inner = inner;
     this.remote = options.remote;
-    this.host = inner.host;
     this.#isClient = options.isClient;
     this.#decoder = new FrameDecoder({ masked: !options.isClient });
     this.#opened = options.early.then((early) => {
@@ -75,7 +73,7 @@ export class WsConnection implements Connection {
    */
   static asServer(inner: Connection): WsConnection {
     const early = grantWebSocket(inner);
-    return new WsConnection(inner, { remote: `ws://${inner.remote}`, isClient: false, early });
+    return new WsConnection(inner, { remote: inner.remote, isClient: false, early });
   }
 
   async read(buffer: Uint8Array): Promise<number | null> {

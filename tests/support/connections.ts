@@ -57,7 +57,6 @@ class Pipe {
 }
 
 class MemoryEnd implements Connection {
-  readonly host = undefined;
   #closed = false;
   readonly #in: Pipe;
   readonly #out: Pipe;
@@ -121,7 +120,7 @@ export async function tcpPair(): Promise<[Deno.TcpConn, Deno.TcpConn]> {
 
 /** A connection of the system's as links have it. */
 export function asConnection(conn: Deno.Conn): Connection {
-  return new SocketConnection(conn, { remote: "test" });
+  return new SocketConnection(conn, "test");
 }
 
 /** Takes connections on a free port of loopback. */
