@@ -17,7 +17,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "src/csp": ["src/base"],
   "src/io": ["src/base", "src/crypto", "src/core/*", "src/csp"],
   "src/app": ["src/base", "src/crypto", "src/core/*", "src/csp", "src/io"],
-  "src/cli": ["src/base", "src/crypto", "src/app"],
+  "src/mod.ts": ["src/base", "src/crypto", "src/core/*", "src/app", "src/io"],
+  "src/cli": ["src/base", "src/crypto", "src/app", "src/mod.ts"],
   "main.ts": ["src/cli", "src/io", "deno.json"],
 };
 

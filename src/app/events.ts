@@ -68,6 +68,8 @@ type OneEvent =
   /** With `--dry-run`: a file that would be fetched or deleted, and how many there are. */
   | { event: "change"; type: "put" | "del"; path: string; size: number }
   | { event: "planned"; put: number; deleted: number; bytes: number; version: number }
+  /** A block came and was verified; commands do not print it. `feed` is the synchronizer's number. */
+  | { event: "block"; feed: number; block: number; bytes: number }
   | { event: "uploaded"; peer: string; version: number }
   | { event: "warning"; code: string; message: string };
 

@@ -17,7 +17,7 @@ export function tellListening({ addrs }: PeerListener, emit: Emit): void {
   }
 }
 
-/** Tell of peers that come, go and fail. Other reports are passed over. */
+/** Tell of peers that come, go, fail and send blocks. Other reports are passed over. */
 export function tellPeerNews(report: Report, emit: Emit): void {
   switch (report.kind) {
     case "peer-opened":
@@ -34,6 +34,10 @@ export function tellPeerNews(report: Report, emit: Emit): void {
         : `; trying again in ${formatSeconds(retryMs / 1000)}`;
       const message = `Peer ${address}: ${reason}${next}`;
       return emit({ event: "warning", code: "peer-failed", message });
+    }
+    case "downloaded": {
+      const { feed, block, bytes } = report;
+      return emit({ event: "block", feed, block, bytes });
     }
     case "damaged": {
       const message = `Block ${report.block} of feed ${report.feed} does not match its hash any ` +

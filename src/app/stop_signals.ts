@@ -4,16 +4,30 @@ import type { StopSignal, World } from "../base/world.ts";
 import { Channel, type Receiver } from "../csp/channel.ts";
 
 export function stopSignals(world: World): Disposable & { signals: Receiver<StopSignal> } {
+  return stopWhen(world, { onSignals: true });
+}
+
+/**
+ * The same for whoever is no command: SIGINT and SIGTERM are heard with `onSignals` only, and an
+ * AbortSignal counts as a SIGTERM.
+ */
+export function stopWhen(
+  world: World,
+  { onSignals, abort }: { readonly onSignals?: boolean; readonly abort?: AbortSignal },
+): Disposable & { signals: Receiver<StopSignal> } {
+  using stack = new DisposableStack();
   // Capacity 1: the first one says it all.
   const signals = new Channel<StopSignal>(1);
-  const hook = world.onStopSignal((signal) => void signals.trySend(signal));
-  return {
-    signals,
-    [Symbol.dispose]() {
-      hook[Symbol.dispose]();
-      signals.close();
-    },
-  };
+  stack.defer(() => signals.close());
+  if (onSignals) stack.use(world.onStopSignal((signal) => void signals.trySend(signal)));
+  if (abort !== undefined) {
+    const stop = () => void signals.trySend("SIGTERM");
+    if (abort.aborted) stop();
+    abort.addEventListener("abort", stop);
+    stack.defer(() => abort.removeEventListener("abort", stop));
+  }
+  const held = stack.move();
+  return { signals, [Symbol.dispose]: () => held[Symbol.dispose]() };
 }
 
 /** For local work that looks up now and then: the reason is the error to throw. */

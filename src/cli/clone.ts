@@ -1,11 +1,6 @@
 /** `trove clone <link> [dir]` */
-import { resolve } from "node:path";
-import { cloneArchive } from "../app/clone_archive.ts";
-import { cloneFeed } from "../app/feed_job.ts";
-import { resolveLink } from "../app/resolve_link.ts";
-import { stopSignals } from "../app/stop_signals.ts";
 import { UsageError } from "../base/errors.ts";
-import { parseLink } from "../crypto/link.ts";
+import { clone as cloneArchive, cloneFeed } from "../mod.ts";
 import {
   addCommand,
   addDownloadOptions,
@@ -50,25 +45,10 @@ async function clone(
   options: DownloadOptions,
   context: CommandContext,
 ): Promise<void> {
-  const { world } = context;
   if (text === undefined) {
     throw new UsageError("Cannot clone without a link", { hint: "see trove clone --help" });
   }
-  const link = resolveLink(text, world);
-  if (link.version !== undefined) {
-    throw new UsageError(`Cannot clone version ${link.version} alone`, {
-      hint: "leave +VERSION out to get the newest one",
-    });
-  }
-  const from = downloadFrom("clone", options, context);
-  using stop = stopSignals(world);
-  await cloneArchive({
-    ...from,
-    publicKey: link.key,
-    dir: resolve(world.cwd(), dir ?? "."),
-    history: options.history,
-    signals: stop.signals,
-  });
+  await cloneArchive(text, dir ?? ".", downloadFrom("clone", options, context));
 }
 
 /** Options that are about an archive's files. */
@@ -83,7 +63,6 @@ async function fetchFeed(
   options: CloneCommandOptions,
   context: CommandContext,
 ): Promise<void> {
-  const { world } = context;
   const given = ABOUT_FILES.find((name) => name in options);
   if (given !== undefined) {
     const name = given.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
@@ -94,17 +73,5 @@ async function fetchFeed(
       hint: "with --feed there is no other link",
     });
   }
-  const { key: publicKey, version } = parseLink(key);
-  if (version !== undefined) throw new UsageError(`Cannot fetch a part of a feed: "${key}"`);
-  const { peers, listen, stdio, network, timeoutMs, emit } = downloadFrom(
-    "clone",
-    options,
-    context,
-  );
-  using stop = stopSignals(world);
-  await cloneFeed({
-    ...{ world, publicKey, peers, listen, stdio, network, timeoutMs, emit },
-    dir: resolve(world.cwd(), dir ?? "."),
-    signals: stop.signals,
-  });
+  await cloneFeed(key, dir ?? ".", downloadFrom("clone", options, context));
 }

@@ -1,6 +1,6 @@
 /** What the commands that download have in common. */
-import type { DownloadOptions as Download } from "../app/clone_archive.ts";
 import { UsageError } from "../base/errors.ts";
+import type { DownloadOptions as Download } from "../mod.ts";
 import type { CommandContext, DownloadOptions } from "./context.ts";
 import { listenIfAsked, networkOf } from "./peer_choices.ts";
 
@@ -13,7 +13,7 @@ export function downloadFrom(
   command: string,
   options: DownloadOptions,
   { world, output }: CommandContext,
-): Omit<Download, "dir" | "signals"> {
+): Download {
   const peers = options.peer ?? [];
   const { stdio } = options;
   const listen = listenIfAsked(options);
@@ -23,7 +23,7 @@ export function downloadFrom(
     });
   }
   const { select, exclude } = options;
-  const { overwrite, keepLocal, keepDeleted, maxDelete, dryRun } = options;
+  const { history, overwrite, keepLocal, keepDeleted, maxDelete, dryRun } = options;
   return {
     world,
     peers,
@@ -34,7 +34,8 @@ export function downloadFrom(
     selection: select === undefined && exclude === undefined
       ? undefined
       : { select: select ?? [], exclude: exclude ?? [] },
-    emit: (event) => output.emit(event),
-    ...{ overwrite, keepLocal, keepDeleted, maxDelete, dryRun },
+    onEvent: (event) => output.emit(event),
+    signals: true,
+    ...{ history, overwrite, keepLocal, keepDeleted, maxDelete, dryRun },
   };
 }

@@ -6,6 +6,7 @@ import { TroveError } from "../base/errors.ts";
 import type { World } from "../base/world.ts";
 import { ANY_HOST } from "../app/addresses.ts";
 import type { TroveEvent } from "../app/events.ts";
+import { type ArchiveEvent, isPrinted } from "../app/archive_events.ts";
 import { errorCodeOf, exitCodeOf } from "./exit_codes.ts";
 import { count, formatBytes, formatRate, formatSeconds, printable } from "../base/format.ts";
 
@@ -53,7 +54,8 @@ export class CommandOutput {
   }
 
   /** Take an event: a line of JSON for programs, or what people see of it. */
-  emit(event: TroveEvent): void {
+  emit(event: TroveEvent | ArchiveEvent): void {
+    if (!isPrinted(event)) return;
     if (this.#options.json) {
       if (event.event !== "importing") this.#printJson(event);
       return;
@@ -205,6 +207,8 @@ export class CommandOutput {
       }
       case "removed":
         return this.say(`No longer served: ${event.link}`);
+      case "block":
+        return;
       case "uploaded":
         return this.say(`Peer ${event.peer} has everything (version ${event.version})`);
       case "warning":

@@ -1,7 +1,6 @@
 /** `trove pull [dir]` */
-import { pullArchive } from "../app/clone_archive.ts";
 import { locateArchive } from "../app/locate.ts";
-import { stopSignals } from "../app/stop_signals.ts";
+import { pull as pullArchive } from "../mod.ts";
 import {
   addCommand,
   addDownloadOptions,
@@ -34,7 +33,5 @@ async function pull(
 ): Promise<void> {
   const { world } = context;
   const { dir: found } = locateArchive(dir, world);
-  const from = downloadFrom("pull", options, context);
-  using stop = stopSignals(world);
-  await pullArchive({ ...from, dir: found, history: options.history, signals: stop.signals });
+  await pullArchive(found, downloadFrom("pull", options, context));
 }

@@ -1,11 +1,6 @@
 /** `trove share [dir]` */
-import { resolve } from "node:path";
-import type { TroveEvent } from "../app/events.ts";
-import { feedIn } from "../app/feed_folder.ts";
-import { shareFeed } from "../app/feed_job.ts";
-import { shareFolder } from "../app/share_folder.ts";
-import { stopSignals } from "../app/stop_signals.ts";
 import { count } from "../base/format.ts";
+import { type ArchiveEvent, share as shareFolder } from "../mod.ts";
 import { addCommand, addPeerOptions, addStdioOption, type CommandLine } from "./command_line.ts";
 import type { CommandContext, PeerOptions } from "./context.ts";
 import type { CommandOutput } from "./output.ts";
@@ -56,7 +51,7 @@ class WarningLimit {
   }
 
   /** Whether the event is to be shown. */
-  take(event: TroveEvent): boolean {
+  take(event: ArchiveEvent): boolean {
     if (this.#output.json) return true;
     if (event.event === "warning" && NAME_WARNINGS.has(event.code)) {
       return ++this.#count <= MAX_NAME_WARNINGS;
@@ -78,32 +73,25 @@ async function share(
   context: CommandContext,
 ): Promise<void> {
   const { world, output } = context;
-  using stop = stopSignals(world);
   const warnings = new WarningLimit(output);
-  const serving = {
+  let isOwn = true;
+  let told = false;
+  await shareFolder(dir ?? ".", {
     world,
-    dir: resolve(world.cwd(), dir ?? "."),
     peers: options.peer ?? [],
     listen: listenAlways(options),
     stdio: options.stdio,
     network: networkOf(options, world),
     timeoutMs: options.timeout,
-    signals: stop.signals,
-  };
-  if (feedIn(serving.dir) !== undefined) {
-    return await shareFeed({ ...serving, emit: (event) => output.emit(event) });
-  }
-  let isOwn = true;
-  let told = false;
-  await shareFolder({
-    ...serving,
+    signals: true,
     history: options.history,
     importFirst: options.import,
     watch: options.watch,
     ignoreHidden: options.ignoreHidden,
     reuseContent: options.reuseContent,
-    emit: (event) => {
+    onEvent: (event) => {
       if (warnings.take(event)) output.emit(event);
+      if (event.event === "feed") isOwn = false;
       if (event.event === "warning" && event.code === "read-only") isOwn = false;
       if (event.event !== "listening" || told) return;
       told = true;
