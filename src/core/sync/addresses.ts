@@ -132,6 +132,14 @@ export class AddressBook {
     if (known !== undefined) known.failures = 0;
   }
 
+  /** The link there was lost while it brought blocks: the address is due at once. */
+  lost(address: PeerAddress, now: number): void {
+    const known = this.#known.get(address);
+    if (known === undefined || known.state === "given-up") return;
+    known.failures = 0;
+    this.#wait(known, now);
+  }
+
   /** The address failed or its link ended. Answers the wait until the next try, if there is one. */
   failed(address: PeerAddress, now: number): number | undefined {
     const known = this.#known.get(address);

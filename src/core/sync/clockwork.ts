@@ -203,6 +203,8 @@ export function onUnlinked(state: SyncState, peer: PeerState, end: TroveError | 
     });
   }
   if (peer.primary === undefined) return;
+  const book = state.addresses.get(peer.primary);
+  if (book !== undefined) dialFrom(state, book);
   for (const { feed: id } of peer.links.values()) {
     const feed = state.feeds.get(id);
     if (feed === undefined) continue; // its archive left
@@ -231,6 +233,8 @@ function retry(
     state.report({ kind: "peer-failed", primary, address, reason: reason.message, error: reason });
     return;
   }
+  // Each try that is answered brings more, so this comes to an end by itself.
+  if (peer.brings) return book.lost(address, state.now);
   // A peer that hangs up during the greeting most likely does not have the archive: this counts
   // twice, so that it is asked again, but not for long.
   if (!opened) book.failed(address, state.now);

@@ -149,6 +149,7 @@ export function onData(state: SyncState, peer: PeerState, link: FeedLink, data: 
   if (feed.raced.has(index)) cancelElsewhere(state, feed, index, peer);
   feed.settle(index);
   peer.useful = true;
+  peer.brings = true;
   link.doubtedSince = undefined;
   if (feed.follows) feed.completed = false; // its claims count again
   feed.sources.set(index, peer.id);

@@ -202,6 +202,8 @@ export class PeerState {
   dialled = false;
   /** A block went one way or the other. */
   useful = false;
+  /** It brought a block that was not here. */
+  brings = false;
   /** When it last said anything but a keepalive. */
   usedAt: number;
   /** Link per local feed, and what the remote's channel numbers stand for (undefined: unknown). */
