@@ -20,9 +20,11 @@ export function addClone({ program, world, perform }: CommandLine): void {
     examples: [
       "clone dat://… photos --peer 192.0.2.7:3282",
       "clone dat://… photos --history --peer 192.0.2.7:3282",
+      "clone dat://… photos --live --peer 192.0.2.7:3282   # follow every change",
     ],
   });
-  addDownloadOptions(addPeerOptions(command, world, "give up"))
+  addDownloadOptions(addPeerOptions(command, world, "give up, or stop following,"))
+    .option("--live", "stay: follow every change, and serve what is here")
     .action((link: string, dir: string | undefined, options: DownloadOptions) =>
       perform(options, (context) => clone(link, dir, options, context))
     );

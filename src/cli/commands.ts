@@ -15,6 +15,7 @@ import { addPull } from "./pull.ts";
 import { addRepair } from "./repair.ts";
 import { addShare } from "./share.ts";
 import { addStatus } from "./status.ts";
+import { addSync } from "./sync.ts";
 import { addVerify } from "./verify.ts";
 
 export const COMMANDS: readonly ((line: CommandLine) => void)[] = [
@@ -22,6 +23,7 @@ export const COMMANDS: readonly ((line: CommandLine) => void)[] = [
   addShare,
   addClone,
   addPull,
+  addSync,
   addStatus,
   addLog,
   addLs,

@@ -5,7 +5,7 @@
  */
 import { join } from "node:path";
 import { EMPTY_BYTES } from "../base/bytes.ts";
-import { StorageError, TroveError } from "../base/errors.ts";
+import { ObstacleError, StorageError, TroveError } from "../base/errors.ts";
 import type { BlockRange, BlockSpan, BlockStore } from "../core/feed/block_store.ts";
 import { BufferPool } from "./buffer_pool.ts";
 import { BLOCK_BYTES } from "./file_blocks.ts";
@@ -69,6 +69,11 @@ export class ContentFiles implements BlockStore {
   #recent: Slot | undefined;
   #writes: { slot: Slot; offset: number; bytes: Uint8Array }[] = [];
   #finished: Slot[] = [];
+  /**
+   * Told of a complete file that cannot have its name because something else has it; without this,
+   * `settle` throws. Its blocks stay in the staging folder.
+   */
+  onObstacle: ((file: ContentFile, error: ObstacleError) => void) | undefined;
 
   /**
    * @param options.dir The archive's folder.
@@ -96,6 +101,29 @@ export class ContentFiles implements BlockStore {
     }
     // Complete in the staging folder: the process ended before the file got its name.
     this.#finished = this.#slots.filter((slot) => slot.missing === 0 && slot.place === "staged");
+  }
+
+  /**
+   * Let files go, named by their first blocks, and let others come. No file may share blocks with
+   * one that stays.
+   */
+  changeFiles(
+    change: { gone: Iterable<number>; files: readonly ContentFile[] },
+    held: HeldBlocks,
+  ): void {
+    this.flush();
+    const gone = new Set(change.gone);
+    const kept = this.#slots.filter((slot) => {
+      if (!gone.has(slot.file.offset)) return true;
+      this.#handles.close(this.#pathOf(slot));
+      return false;
+    });
+    const coming = change.files.map((file) => slotOf(file, held));
+    this.#slots = [...kept, ...coming].sort((a, b) => a.file.offset - b.file.offset);
+    this.#recent = undefined;
+    this.#last = undefined;
+    this.#finished = this.#finished.filter((slot) => !gone.has(slot.file.offset));
+    this.#finished.push(...coming.filter((slot) => slot.missing === 0 && slot.place === "staged"));
   }
 
   /** Where the blocks of a file that is not complete grow. */
@@ -181,19 +209,28 @@ export class ContentFiles implements BlockStore {
     this.#finished = [];
     const settled: BlockRange[] = [];
     for (const slot of finished) {
-      const { file } = slot;
-      for (const copy of slot.copies) this.#copy(slot, copy);
-      if (slot.place === "staged") {
-        this.#handles.close(this.stagingPath(file.offset));
-        nameFile(this.#dir, this.stagingPath(file.offset), file);
-        slot.place = "final";
-        settled.push({ start: file.offset, end: file.offset + file.blocks });
-      } else {
-        this.#handles.close(file.target);
-        dress(file.target, file);
+      try {
+        this.#settleOne(slot, settled);
+      } catch (error) {
+        if (this.onObstacle === undefined || !(error instanceof ObstacleError)) throw error;
+        this.onObstacle(slot.file, error);
       }
     }
     return settled;
+  }
+
+  #settleOne(slot: Slot, settled: BlockRange[]): void {
+    const { file } = slot;
+    for (const copy of slot.copies) this.#copy(slot, copy);
+    if (slot.place === "staged") {
+      this.#handles.close(this.stagingPath(file.offset));
+      nameFile(this.#dir, this.stagingPath(file.offset), file);
+      slot.place = "final";
+      settled.push({ start: file.offset, end: file.offset + file.blocks });
+    } else {
+      this.#handles.close(file.target);
+      dress(file.target, file);
+    }
   }
 
   /** Working files belong to the user: giving up blocks removes nothing. */

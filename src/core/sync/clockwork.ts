@@ -3,6 +3,7 @@ import { ProofError, RemoteProtocolError, TroveError } from "../../base/errors.t
 import { checkComplete, downloadFromAll, rescue } from "./downloads.ts";
 import type { PeerAddress, QuietEnd } from "./inputs.ts";
 import {
+  BAN_MS,
   CLOSING_MS,
   FRAME_BYTES_PER_MS,
   FRAME_MS,
@@ -152,14 +153,18 @@ function retry(
   reason: TroveError | QuietEnd,
 ): void {
   const { address } = peer;
-  if (reason === "done") return state.addresses.ban(address);
+  const stays = state.options.live && state.options.persistent;
+  const until = stays ? state.now + BAN_MS : undefined;
+  // A peer that left because it had everything may come back with more: as after a failed dial.
+  if (reason === "done" && !stays) return state.addresses.ban(address);
   if (state.stopping) return;
   // Whoever shakes hands and hangs up at once is not asked again and again.
   if (peer.useful) state.addresses.proven(address);
   if (reason instanceof RemoteProtocolError || reason instanceof ProofError) {
-    state.addresses.ban(address);
+    state.addresses.ban(address, until);
     if (opened) return; // `peer-closed` says why
-    state.report({ kind: "peer-failed", address, reason: reason.message, error: reason });
+    const retryMs = stays ? BAN_MS : undefined;
+    state.report({ kind: "peer-failed", address, reason: reason.message, error: reason, retryMs });
     return;
   }
   // A peer that hangs up during the greeting most likely does not have the archive: this counts
