@@ -30,7 +30,7 @@ import {
 } from "./checkout_plan.ts";
 import type { Emit } from "./events.ts";
 import { FollowedVersion } from "./followed_version.ts";
-import { findGone, type GoneFile } from "./gone_files.ts";
+import { findGone, type Gone, type GoneFile } from "./gone_files.ts";
 import { listNames, Obstacles, pathOf } from "./obstacles.ts";
 import type { Archive } from "./open_archive.ts";
 import { PathHistory } from "./path_history.ts";
@@ -62,7 +62,7 @@ export async function planCheckout(
   const found = await lookAround(archive, files, history, options);
   const { survey } = found;
   const plan = planFrom(files, survey, history);
-  if (options.dryRun) tellChanges(plan, survey, found.gone, options.emit);
+  if (options.dryRun) tellChanges(plan, survey, found.gone.files, options.emit);
   refuse(archive, found, options);
   if (options.dryRun) return plan;
   tellWarnings(found, options.emit);
@@ -124,7 +124,7 @@ export async function planUpdate(
 /** What stands in the folder where files come or go. */
 interface Found {
   readonly survey: Survey;
-  readonly gone: readonly GoneFile[];
+  readonly gone: Gone;
   readonly obstacles: Obstacles;
   readonly warnings: readonly { code: string; message: string }[];
 }
@@ -141,7 +141,7 @@ async function lookAround(
   options.signal?.throwIfAborted();
   const warnings = [...survey.warnings, ...gone.warnings];
   if (options.dryRun) tellWarnings({ warnings }, options.emit);
-  return { survey, gone: gone.files, obstacles, warnings };
+  return { survey, gone, obstacles, warnings };
 }
 
 function tellWarnings({ warnings }: Pick<Found, "warnings">, emit: Emit): void {
@@ -151,7 +151,7 @@ function tellWarnings({ warnings }: Pick<Found, "warnings">, emit: Emit): void {
 /** @throws {UsageError} If what was found must not be changed like that. */
 function refuse(archive: Archive, found: Found, options: CheckoutOptions): void {
   found.obstacles.refuse();
-  checkDeletions(archive, found.survey, found.gone, options);
+  checkDeletions(archive, found.survey, found.gone.files, options);
 }
 
 /** Where there are no working files: what the newest version needs, and nothing to be written. */

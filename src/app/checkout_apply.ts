@@ -12,7 +12,7 @@ import { dress } from "../io/finish_file.ts";
 import { lookAt, removeEmptyFolders } from "../io/folder.ts";
 import { storageError } from "../io/handle_cache.ts";
 import type { CheckoutPlan, PlannedFile } from "./checkout_plan.ts";
-import { forgetGone, type GoneFile, removeFiles, without } from "./gone_files.ts";
+import { forgetGone, type Gone, removeFiles, without } from "./gone_files.ts";
 import { firstFinal } from "./obstacles.ts";
 import type { Archive } from "./open_archive.ts";
 import type { PathHistory } from "./path_history.ts";
@@ -22,7 +22,7 @@ import type { Survey } from "./survey.ts";
 /** What was found out for a plan. */
 export interface PlanFindings {
   readonly survey: Survey;
-  readonly gone: readonly GoneFile[];
+  readonly gone: Gone;
   readonly history: PathHistory;
   /** Of the plan, what was surveyed. */
   readonly coming: Pick<CheckoutPlan, "toPlace" | "emptyFiles">;

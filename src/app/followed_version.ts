@@ -160,6 +160,13 @@ export class FollowedVersion {
   ): void {
     const before = new Map(gone.map(({ path }) => [path, this.placedAt(path, content)]));
     for (const file of gone) this.#remove(file);
+    // Folders that become empty go with what was in them: those made on purpose are made again.
+    for (const { path } of gone) {
+      for (const above of foldersOf(path)) {
+        const folder = this.#live.get(this.#key(above));
+        if (folder !== undefined && isFolder(folder)) this.#pending.set(above, { file: folder });
+      }
+    }
     for (const [path, { file }] of [...this.#pending]) {
       if (isPlaced(file, content)) this.#pending.delete(path);
     }

@@ -83,7 +83,7 @@ export class AddressBook {
   /** Never try this one again in this run, or not before `until`. */
   ban(address: PeerAddress, until?: number): void {
     const known = this.#known.get(address);
-    if (known === undefined) return;
+    if (known === undefined || known.state === "given-up") return;
     known.state = until === undefined ? "given-up" : "waiting";
     known.at = until ?? known.at;
   }
