@@ -41,6 +41,8 @@ export interface CheckoutOptions extends DownloadChoices {
   readonly emit: Emit;
   /** Aborted with the reason to throw. Nothing is removed after that. */
   readonly signal?: AbortSignal;
+  /** The newest one, if not said otherwise; every entry of it has to be here. */
+  readonly version?: number;
   /** Remember what the folder has, for `planUpdate`. */
   readonly follow?: boolean;
 }
@@ -56,8 +58,9 @@ export async function planCheckout(
   archive: Archive,
   options: CheckoutOptions,
 ): Promise<CheckoutPlan> {
-  if (!archive.hasWorkingFiles) return planFeeds(archive);
-  const files = planFiles(archive, options.emit);
+  const { version } = options;
+  if (!archive.hasWorkingFiles) return planFeeds(archive, version);
+  const files = planFiles(archive, options.emit, { version });
   const history = new PathHistory(archive, { version: files.version, signal: options.signal });
   const found = await lookAround(archive, files, history, options);
   const { survey } = found;
@@ -91,7 +94,7 @@ export async function planUpdate(
   followed: FollowedVersion,
   options: CheckoutOptions & { onApply: (wanted: readonly Range[]) => void },
 ): Promise<CheckoutPlan | undefined> {
-  const { version } = archive;
+  const { version = archive.version } = options;
   const update = followed.changesTo(archive, version);
   if (update === undefined) return undefined;
   // Where every version is kept, what is held says nothing about files.
@@ -154,9 +157,9 @@ function refuse(archive: Archive, found: Found, options: CheckoutOptions): void 
   checkDeletions(archive, found.survey, found.gone.files, options);
 }
 
-/** Where there are no working files: what the newest version needs, and nothing to be written. */
-function planFeeds(archive: Archive): CheckoutPlan {
-  const { version, files } = planFiles(archive, () => {});
+/** Where there are no working files: what a version needs, and nothing to be written. */
+function planFeeds(archive: Archive, wanted: number | undefined): CheckoutPlan {
+  const { version, files } = planFiles(archive, () => {}, { version: wanted });
   const ranges = [...rangesOf(files)];
   const bytes = files.reduce((sum, { size }) => sum + size, 0);
   const none = { emptyFiles: [], folders: [], toPlace: [], kept: 0, refused: 0 };

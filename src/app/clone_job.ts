@@ -13,7 +13,7 @@ import { writeWorkingFiles } from "./checkout_history.ts";
 import { type CheckoutPlan, contentEnd, type DownloadChoices } from "./checkout_plan.ts";
 import { PeerFaults, whyStalled } from "./clone_faults.ts";
 import { MAX_SETTLE_MS, QUIET_MS, SETTLE_MS, STALL_MS } from "./clone_limits.ts";
-import { ClonePlanner } from "./clone_planner.ts";
+import { ClonePlanner, heldVersion } from "./clone_planner.ts";
 import { CloneProgress } from "./clone_progress.ts";
 import type { Emit, TroveEvent } from "./events.ts";
 import type { Archive } from "./open_archive.ts";
@@ -236,9 +236,12 @@ export class CloneJob implements Director {
   async #follow(sync: Synchronizer): Promise<void> {
     if (this.#finished) this.#begunAt = this.#now();
     while (this.#isOutdated() && !this.#over) {
+      // What the newer version does not have any more, nobody may have.
+      this.#hold(sync, true);
       if (this.#tried !== undefined) await this.#settle();
       await this.#finishing;
       if (this.#over) return;
+      if (heldVersion(this.#archive) === this.#tried) return this.#hold(sync, false);
       this.#planning = true;
       try {
         await this.#prepare(sync);
@@ -277,7 +280,7 @@ export class CloneJob implements Director {
       }
     };
     const before = this.#obstructed ? undefined : this.#plan;
-    const { version } = archive;
+    const version = heldVersion(archive);
     try {
       this.#obstructed = false;
       this.#plan = await this.#planner.next(before, hold);
@@ -301,6 +304,10 @@ export class CloneJob implements Director {
     }
   }
 
+  #hold(sync: Synchronizer, held: boolean): void {
+    if (this.#joinedContent) sync.input({ kind: "hold", feed: this.#feeds.content, held });
+  }
+
   #joinContent(sync: Synchronizer): void {
     if (this.#joinedContent) return;
     this.#joinedContent = true;
@@ -318,6 +325,7 @@ export class CloneJob implements Director {
       mapWorkingFiles(archive, { version: readVersionNote(archive.paths, "synced") });
     }
     if (!this.#options.dryRun) this.#joinContent(sync);
+    this.#hold(sync, false);
     if (plan === undefined) return;
     if (archive.writable) this.#contentEnd = contentEnd(archive);
     this.#newsAt = this.#now();

@@ -29,7 +29,7 @@ export class ClonePlanner {
   }
 
   /**
-   * The plan for the newest version.
+   * The plan for the newest version of which every entry is here.
    *
    * @param before The plan that is being carried out, or was.
    * @param hold Called with the content blocks that may still be stored until the new plan is there.
@@ -41,7 +41,7 @@ export class ClonePlanner {
   ): Promise<CheckoutPlan> {
     const { world: { clock }, live, signal } = this.#options;
     if (before?.followed !== undefined) {
-      const options = { ...this.#options, onApply: hold };
+      const options = { ...this.#options, version: heldVersion(this.#archive), onApply: hold };
       const plan = await planUpdate(this.#archive, before.followed, options);
       if (plan !== undefined) return plan;
     }
@@ -49,9 +49,16 @@ export class ClonePlanner {
     signal.throwIfAborted();
     hold([]);
     const begunAt = clock.monotonic();
-    const plan = await planCheckout(this.#archive, { ...this.#options, follow: live });
+    const version = heldVersion(this.#archive);
+    const plan = await planCheckout(this.#archive, { ...this.#options, version, follow: live });
     const now = clock.monotonic();
     this.#pauseUntil = now + Math.min(MAX_PLAN_PAUSE_MS, PAUSES_PER_PLAN * (now - begunAt));
     return plan;
   }
+}
+
+/** The newest version of which every entry is here: more may be on their way. */
+export function heldVersion({ metadata }: Archive): number {
+  const missing = metadata.nextMissing(0, metadata.length);
+  return Math.max(0, (missing === -1 ? metadata.length : missing) - 1);
 }

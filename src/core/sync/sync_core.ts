@@ -85,6 +85,11 @@ export class SyncCore {
         downloadFromAll(state, feed);
         return checkComplete(state, feed);
       }
+      case "hold": {
+        const feed = state.feeds.get(input.feed)!;
+        feed.onHold = input.held;
+        return downloadFromAll(state, feed);
+      }
       case "probe": {
         const feed = state.feeds.get(input.feed)!;
         feed.against = input.against;
@@ -115,7 +120,11 @@ export class SyncCore {
       case "stored": {
         const feed = state.feeds.get(input.feed)!;
         onStored(state, feed, input.blocks);
-        return downloadFromAll(state, feed);
+        // What waited for these may be asked for now: see `isBehind`.
+        for (const other of state.feeds.values()) {
+          if (other === feed || other.primary === feed.id) downloadFromAll(state, other);
+        }
+        return;
       }
       case "stop":
         state.stopping = true;
