@@ -26,6 +26,7 @@ import type { FeedStore } from "../io/feed_store.ts";
 import { delay } from "../io/pause.ts";
 import { dialPeer, formatAddress, parseAddress } from "../io/net.ts";
 import { type Inbound, PeerLink } from "../io/peer_link.ts";
+import type { ArchiveFeeds } from "./archive_feeds.ts";
 import { GuardedReader } from "./guarded_reader.ts";
 
 /**
@@ -41,12 +42,6 @@ export interface Director {
    * the rest goes on; without it the loop ends with the error.
    */
   onStorageFailure?(error: unknown, sync: Synchronizer): void;
-}
-
-/** The numbers of an archive's two feeds. */
-export interface ArchiveFeeds {
-  readonly metadata: FeedId;
-  readonly content: FeedId;
 }
 
 export interface SynchronizerOptions {

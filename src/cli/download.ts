@@ -1,4 +1,5 @@
 /** What the commands that download have in common. */
+import { DEFAULT_PORT } from "../app/addresses.ts";
 import type { DownloadOptions as Download } from "../app/clone_archive.ts";
 import { UsageError } from "../base/errors.ts";
 import type { CommandContext, DownloadOptions } from "./context.ts";
@@ -6,34 +7,45 @@ import type { CommandContext, DownloadOptions } from "./context.ts";
 const ANY_HOST = "0.0.0.0";
 
 /**
- * From where and how to download, as the options say.
+ * From where and how to download, as the options say. Whoever stays listens.
  *
- * @throws {UsageError} If there is no way to meet a peer.
+ * @throws {UsageError} If there is no way to meet a peer, or the options contradict each other.
  */
 export function downloadFrom(
   command: string,
   options: DownloadOptions,
   { world, output }: CommandContext,
 ): Omit<Download, "dir" | "signals"> {
+  const { overwrite, keepLocal, keepDeleted, maxDelete, dryRun, live, select, exclude } = options;
+  if (live && dryRun) {
+    throw new UsageError(`Cannot ${command} for ever without changing anything`, {
+      hint: "leave --dry-run out, or --live",
+    });
+  }
   const peers = options.peer ?? [];
-  if (peers.length === 0 && options.port === undefined) {
+  const port = options.port ?? (live ? DEFAULT_PORT : undefined);
+  if (peers.length === 0 && port === undefined) {
     throw new UsageError(`Cannot ${command} without a peer`, {
       hint: "name one that has the archive with --peer HOST:PORT",
     });
   }
-  const { select, exclude } = options;
-  const { overwrite, keepLocal, keepDeleted, maxDelete, dryRun } = options;
   return {
     world,
     peers,
-    listen: options.port === undefined
-      ? undefined
-      : { host: options.host ?? ANY_HOST, port: options.port, exact: options.port !== 0 },
+    live,
+    listen: port === undefined ? undefined : {
+      host: options.host ?? ANY_HOST,
+      port,
+      exact: options.port !== undefined && options.port !== 0,
+    },
     timeoutMs: options.timeout,
     selection: select === undefined && exclude === undefined
       ? undefined
       : { select: select ?? [], exclude: exclude ?? [] },
-    emit: (event) => output.emit(event),
+    emit: (event) => {
+      output.emit(event);
+      if (live && event.event === "listening") output.say("Press Ctrl-C to stop");
+    },
     ...{ overwrite, keepLocal, keepDeleted, maxDelete, dryRun },
   };
 }

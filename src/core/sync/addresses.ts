@@ -94,9 +94,11 @@ export class AddressBook {
     return wait;
   }
 
-  /** Never try this one again in this run. */
-  ban(address: PeerAddress): void {
+  /** Never try this one again in this run, or not before `until`. */
+  ban(address: PeerAddress, until?: number): void {
     const known = this.#known.get(address);
-    if (known !== undefined) known.state = "given-up";
+    if (known === undefined || known.state === "given-up") return;
+    known.state = until === undefined ? "given-up" : "waiting";
+    known.at = until ?? known.at;
   }
 }

@@ -25,7 +25,23 @@ export function download(state: SyncState, peer: PeerState, link: FeedLink): voi
   const feed = state.feeds.get(link.feed)!;
   if (peer.phase !== "open" || !link.open || !feed.downloads || state.stopping) return;
   if (!link.compatible) askWhatItHas(state, peer, link, feed);
-  askForBlocks(state, peer, link, feed);
+  if (!feed.onHold && !isBehind(state, peer, feed)) askForBlocks(state, peer, link, feed);
+}
+
+/**
+ * Whether the peer has entries beside which the feed is announced that are not here. What they say
+ * comes first: blocks of files that it has deleted by now a peer may claim and not have, and hyperdrive
+ * 9 ends the connection when it is asked for one.
+ */
+function isBehind(state: SyncState, peer: PeerState, feed: FeedState): boolean {
+  const primary = state.feeds.get(feed.primary);
+  if (primary === undefined || primary === feed || !primary.follows || primary.forked) return false;
+  const link = peer.links.get(primary.id);
+  if (link === undefined || !link.open || state.isEmptyClaim(link)) return false;
+  if (!link.answered) return true;
+  const known = primary.reader.length;
+  const missing = primary.firstMissing(Math.min(state.told(primary), known + 1));
+  return missing !== -1 && link.remote.has(missing);
 }
 
 /** The same for every peer: blocks became free, or new ones are wanted. */
@@ -90,7 +106,7 @@ export function claimNothing(state: SyncState, peer: PeerState, link: FeedLink):
  * still answer: whoever is first counts.
  */
 export function rescue(state: SyncState, feed: FeedState): void {
-  if (!feed.downloads || state.stopping || feed.reserved.size === 0) return;
+  if (!feed.downloads || feed.onHold || state.stopping || feed.reserved.size === 0) return;
   for (const { peer, link } of state.linksOf(feed)) {
     const busy = [...peer.links.values()].some(({ inFlight }) => inFlight.size > 0);
     if (!busy) takeOver(state, peer, link, feed);
