@@ -29,7 +29,8 @@ import { resolveLink } from "./app/resolve_link.ts";
 import { shareFolder, type ShareOptions as Share } from "./app/share_folder.ts";
 import { stopWhen } from "./app/stop_signals.ts";
 import { UsageError } from "./base/errors.ts";
-import type { World } from "./base/world.ts";
+import type { StopSignal, World } from "./base/world.ts";
+import type { Receiver } from "./csp/channel.ts";
 import { parseLink } from "./crypto/link.ts";
 import { realWorld } from "./io/real_world.ts";
 
@@ -155,6 +156,24 @@ export async function pull(dir: string, options: DownloadOptions = {}): Promise<
 }
 
 /**
+ * Keep the archive that a folder is in up to date and serve it, until it is told to stop: a clone
+ * follows its origin, and an owner's folder is shared.
+ *
+ * @throws {TroveError} As `share` or `pull`.
+ */
+export async function sync(dir: string, options: DownloadOptions = {}): Promise<void> {
+  const { place, isOwned } = lookInto(dir, options);
+  if (!isOwned) return await pull(place, { ...options, live: true });
+  const { world, network, stdio, listen, peers, timeoutMs, onEvent, signal, signals } = options;
+  await share(place, { world, network, stdio, listen, peers, timeoutMs, onEvent, signal, signals });
+}
+
+function lookInto(dir: string, options: CommonOptions): { place: string; isOwned: boolean } {
+  using archive = open(dir, options);
+  return { place: archive.dir, isOwned: archive.writable };
+}
+
+/**
  * Fetch one feed, a hypercore by itself, into the files that hypercore has in a folder of its own.
  *
  * @param key 64 hex digits, with or without `dat://` before them.
@@ -180,7 +199,7 @@ type Common = "world" | "signals" | "peers" | "stdio" | "network" | "timeoutMs" 
 async function run(
   options: RunOptions,
   work: (
-    common: Pick<Download, Common>,
+    common: Pick<Download, Common> & { readonly signals: Receiver<StopSignal> },
   ) => Promise<void>,
 ): Promise<void> {
   const { world = realWorld(), onEvent, signal, signals, peers = [] } = options;

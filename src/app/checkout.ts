@@ -7,32 +7,31 @@
  * Source: spec of the drive, sections 8 and 10.
  */
 import { join, sep } from "node:path";
-import { StorageError, TroveError, UsageError } from "../base/errors.ts";
+import { ObstacleError, TroveError, UsageError } from "../base/errors.ts";
 import { count } from "../base/format.ts";
-import { type Range, RangeSet } from "../base/ranges.ts";
+import type { Range } from "../base/ranges.ts";
 import { kindOfMode, type Stat } from "../core/archive/entry.ts";
 import { safePath } from "../core/archive/safe_path.ts";
 import { compareNames } from "../core/archive/tree_path.ts";
 import type { ContentFile, HeldBlocks } from "../io/content_files.ts";
-import type { FeedStore } from "../io/feed_store.ts";
 import { dress } from "../io/finish_file.ts";
-import { ensureFolder, lookAt, removeEmptyFolders } from "../io/folder.ts";
+import { ensureFolder, lookAt } from "../io/folder.ts";
 import { storageError } from "../io/handle_cache.ts";
+import { applyCheckout } from "./checkout_apply.ts";
 import {
   type CheckoutPlan,
   type DownloadChoices,
-  dropOverlaps,
   planFiles,
   type PlannedFile,
   rangesOf,
   type VersionFiles,
 } from "./checkout_plan.ts";
 import type { Emit } from "./events.ts";
-import { findGone, forgetGone, type GoneFile, removeFiles, without } from "./gone_files.ts";
-import { firstFinal, listNames, Obstacles, pathOf } from "./obstacles.ts";
+import { FollowedVersion } from "./followed_version.ts";
+import { findGone, type Gone, type GoneFile } from "./gone_files.ts";
+import { listNames, Obstacles, pathOf } from "./obstacles.ts";
 import type { Archive } from "./open_archive.ts";
 import { PathHistory } from "./path_history.ts";
-import { salvage } from "./salvage.ts";
 import {
   chosenSelection,
   filesSelectedFirst,
@@ -47,6 +46,10 @@ export interface CheckoutOptions extends DownloadChoices {
   readonly emit: Emit;
   /** Aborted with the reason to throw. Nothing is removed after that. */
   readonly signal?: AbortSignal;
+  /** The newest one, if not said otherwise; every entry of it has to be here. */
+  readonly version?: number;
+  /** Remember what the folder has, for `planUpdate`. */
+  readonly follow?: boolean;
 }
 
 /**
@@ -60,46 +63,129 @@ export async function planCheckout(
   archive: Archive,
   options: CheckoutOptions,
 ): Promise<CheckoutPlan> {
-  const { emit, signal } = options;
-  const selection = chosenSelection(archive, options.selection);
+  const { emit, version, dryRun } = options;
+  const selection = chosenSelection(archive, options.selection, version);
   const partial = !selection.isEverything;
-  const files = planFiles(archive, archive.hasWorkingFiles ? emit : () => {}, { selection });
+  const tell = archive.hasWorkingFiles ? emit : () => {};
+  const files = planFiles(archive, tell, { version, selection });
   warnOfUnused(selection, files, emit);
   if (!archive.hasWorkingFiles) {
-    if (!options.dryRun) rememberSelection(archive.paths, options.selection);
+    if (!dryRun) rememberSelection(archive.paths, options.selection);
     return planFeeds(files, partial);
   }
-  const before = selectionBefore(archive);
-  const history = new PathHistory(archive, { version: files.version, selection: before, signal });
-  const obstacles = new Obstacles(archive.paths.dir, { mayKeep: history.base !== undefined });
-  const survey = await surveyFolder(archive, files, history, { ...options, obstacles });
-  const gone = await findGone(archive, files, history, { ...options, obstacles });
-  signal?.throwIfAborted();
+  const history = new PathHistory(archive, {
+    version: files.version,
+    selection: selectionBefore(archive, version),
+    signal: options.signal,
+  });
+  const found = await lookAround(archive, files, history, options);
+  const { survey } = found;
   const plan = { ...planFrom(files, survey, history), partial };
-  const warn = () => {
-    for (const { code, message } of [...survey.warnings, ...gone.warnings]) {
-      emit({ event: "warning", code, message });
-    }
-  };
-  if (options.dryRun) {
-    warn();
-    tellChanges(plan, survey, gone.files, emit);
-  }
-  obstacles.refuse();
-  checkDeletions(archive, survey, gone.files, options);
+  if (dryRun) tellChanges(plan, survey, found.gone.files, emit);
+  refuse(archive, found, options);
   if (options.dryRun) return plan;
   rememberSelection(archive.paths, options.selection);
-  warn();
-  await apply(archive, plan, { survey, gone: gone.files, history });
+  tellWarnings(found, emit);
+  await applyCheckout(archive, plan, { ...found, history, coming: plan }, (placed) => {
+    archive.contentFiles!.setFiles([...placed, ...plan.toPlace], archive.content!);
+  });
+  // What changes among files that are not selected is for a whole plan to tell.
+  if (!options.follow || partial) return plan;
+  const replaced = new Set(
+    survey.toPlace.filter(({ standing }) => ["deleted", "edited", "ours"].includes(standing))
+      .map(({ file }) => file.path),
+  );
+  return { ...plan, followed: FollowedVersion.from(files, plan, { ...survey, replaced }) };
+}
+
+/**
+ * The same for a folder that was brought to another version by this process and is followed since:
+ * only what changed is looked at.
+ *
+ * @param options.onApply Called with the blocks that stay wanted, before anything is changed: from
+ *   there on nothing else may be stored until the plan is there.
+ * @returns Undefined if it takes a whole plan; nothing was changed.
+ * @throws As above. After anything but a `UsageError` what `followed` knows is out of date.
+ */
+export async function planUpdate(
+  archive: Archive,
+  followed: FollowedVersion,
+  options: CheckoutOptions & { onApply: (wanted: readonly Range[]) => void },
+): Promise<CheckoutPlan | undefined> {
+  const { version = archive.version } = options;
+  const selection = chosenSelection(archive, options.selection, version);
+  if (!selection.isEverything) return undefined;
+  const update = followed.changesTo(archive, version);
+  if (update === undefined) return undefined;
+  // Where every version is kept, what is held says nothing about files.
+  const content = archive.contentFiles === undefined ? undefined : archive.content;
+  const history = new PathHistory(archive, {
+    version,
+    selection,
+    signal: options.signal,
+    placed: (path) => followed.placedAt(path, content),
+  });
+  if (history.applied !== followed.version) return undefined;
+  const found = await lookAround(archive, update.put, history, options);
+  refuse(archive, found, options);
+  tellWarnings(found, options.emit);
+  const coming = planFrom(update.put, found.survey, history);
+  options.onApply([...rangesOf(followed.pendingWithout(update, content))]);
+  followed.apply(update, {
+    coming: [...coming.toPlace, ...coming.emptyFiles, ...coming.folders],
+    kept: found.survey.kept,
+    content,
+  });
+  const plan = { ...followed.plan(), followed };
+  await applyCheckout(archive, plan, { ...found, history, coming }, (placed) => {
+    const gone = update.gone.filter(({ blocks }) => blocks > 0);
+    archive.contentFiles!.changeFiles(
+      { gone, come: [...placed, ...coming.toPlace] },
+      archive.content!,
+    );
+  });
   return plan;
 }
 
-/** Where there are no working files: what the newest version needs, and nothing to be written. */
+/** What stands in the folder where files come or go. */
+interface Found {
+  readonly survey: Survey;
+  readonly gone: Gone;
+  readonly obstacles: Obstacles;
+  readonly warnings: readonly { code: string; message: string }[];
+}
+
+async function lookAround(
+  archive: Archive,
+  files: VersionFiles,
+  history: PathHistory,
+  options: CheckoutOptions,
+): Promise<Found> {
+  const obstacles = new Obstacles(archive.paths.dir, { mayKeep: history.base !== undefined });
+  const survey = await surveyFolder(archive, files, history, { ...options, obstacles });
+  const gone = await findGone(archive, files, history, { ...options, obstacles });
+  options.signal?.throwIfAborted();
+  const warnings = [...survey.warnings, ...gone.warnings];
+  if (options.dryRun) tellWarnings({ warnings }, options.emit);
+  return { survey, gone, obstacles, warnings };
+}
+
+function tellWarnings({ warnings }: Pick<Found, "warnings">, emit: Emit): void {
+  for (const { code, message } of warnings) emit({ event: "warning", code, message });
+}
+
+/** @throws {UsageError} If what was found must not be changed like that. */
+function refuse(archive: Archive, found: Found, options: CheckoutOptions): void {
+  found.obstacles.refuse();
+  checkDeletions(archive, found.survey, found.gone.files, options);
+}
+
+/** Where there are no working files: what a version needs, and nothing to be written. */
 function planFeeds({ version, files }: VersionFiles, partial: boolean): CheckoutPlan {
   const ranges = [...rangesOf(files)];
   const bytes = files.reduce((sum, { size }) => sum + size, 0);
   const none = { emptyFiles: [], folders: [], unselected: [], toPlace: [], kept: 0, refused: 0 };
-  return { version, files, ranges, wanted: ranges, bytes, partial, ...none };
+  return { version, files, ranges, wanted: ranges, total: files.length, bytes, partial, ...none };
 }
 
 function planFrom(
@@ -114,17 +200,19 @@ function planFrom(
   const live = files.files.filter((file) => !kept.has(file));
   const toPlace = survey.toPlace.filter(({ file }) => file.blocks > 0)
     .map(({ file, before }) => ({ ...file, before }));
+  const emptyFiles = files.emptyFiles.filter(isTaken);
   return {
     version,
     refused,
     unselected,
     files: live,
-    emptyFiles: files.emptyFiles.filter(isTaken),
+    emptyFiles,
     folders: files.folders.filter(isTaken),
     toPlace,
     kept: kept.size,
     ranges: [...rangesOf(live)],
     wanted: [...rangesOf(toPlace)],
+    total: live.length + emptyFiles.length,
     bytes: live.reduce((sum, { size }) => sum + size, 0),
   };
 }
@@ -164,36 +252,6 @@ function checkDeletions(
   );
 }
 
-async function apply(
-  archive: Archive,
-  plan: CheckoutPlan,
-  { survey, gone, history }: { survey: Survey; gone: readonly GoneFile[]; history: PathHistory },
-): Promise<void> {
-  const { paths, contentFiles } = archive;
-  const content = archive.openContent();
-  const keepsHistory = contentFiles === undefined;
-  const moved = removeFiles(paths, {
-    gone,
-    inTheWay: survey.inTheWay,
-    wanted: keepsHistory ? [] : plan.toPlace,
-  });
-  for (const { target } of [...plan.toPlace, ...plan.emptyFiles]) {
-    if (lookAt(target)?.isDirectory) removeEmptyFolders(target);
-  }
-  for (const file of survey.undressed) dress(file.target, file);
-  forgetGone(archive, plan, history.applied);
-  if (keepsHistory) return;
-  await dropLostBlocks(archive, plan, survey, history);
-  // One that is complete is not mapped beside another that gets the same blocks now.
-  const placing = new Set(plan.toPlace.map(({ offset }) => offset));
-  const placed = survey.placed.filter(({ blocks, offset }) => blocks > 0 && !placing.has(offset));
-  const beside = dropOverlaps(survey.beside.filter((file) => isApart(file, plan.ranges)), () => {});
-  contentFiles.setFiles([...placed, ...plan.toPlace, ...beside], content);
-  // Completes what a killed process had fetched but not named.
-  content.commit();
-  await salvageBlocks(content, plan, survey, { moved, history });
-}
-
 /** The rest of a version once all its blocks are here: empty files and folders. */
 export function finishCheckout(archive: Archive, plan: CheckoutPlan): void {
   const { paths } = archive;
@@ -209,101 +267,14 @@ export function finishCheckout(archive: Archive, plan: CheckoutPlan): void {
   }
   writeVersionNote(paths, "synced", plan.version);
   removeVersionNote(paths, "pulling");
-}
-
-/**
- * Give up the blocks that are not where they should be: of files that are missing, changed or left
- * to the user, and of private files that are gone. They are fetched again, where they are wanted.
- */
-async function dropLostBlocks(
-  archive: Archive,
-  plan: CheckoutPlan,
-  survey: Survey,
-  history: PathHistory,
-): Promise<void> {
-  const content = archive.openContent();
-  for (const { offset, blocks } of survey.kept) {
-    const range = { start: offset, end: offset + blocks };
-    for (const part of without(range, plan.ranges)) content.clear(part);
-  }
-  const stays = [...new RangeSet([...plan.ranges, ...rangesOf(survey.beside)])];
-  for (const { offset, blocks } of survey.lost) {
-    const range = { start: offset, end: offset + blocks };
-    for (const part of without(range, stays)) content.clear(part);
-  }
-  for (const { offset, blocks } of survey.beside) {
-    const range = { start: offset, end: offset + blocks };
-    for (const part of without(range, plan.ranges)) dropStaged(content, part);
-  }
-  for (const { file, standing } of survey.toPlace) {
-    const range = { start: file.offset, end: file.offset + file.blocks };
-    if (content.nextHeld(range.start, range.end) === -1) continue;
-    if (standing === "partial") dropStaged(content, range);
-    else if (firstFinal(content, file) !== -1) content.clear(range);
-    else if (lookAt(archive.contentFiles!.stagingPath(file.offset)) === undefined) {
-      // A complete file may have got its name just before the process ended.
-      const isNamed = content.nextMissing(range.start, range.end) === -1 &&
-        standing === "ours" && await isEntry(file, history);
-      if (!isNamed) content.clear(range);
-    }
-  }
-  content.commit();
-}
-
-/** Whether what stands at a file's place is just what its entry says. */
-async function isEntry(file: PlannedFile, history: PathHistory): Promise<boolean> {
-  const info = lookAt(file.target);
-  if (info?.size !== file.size) return false;
-  return info.mtime?.getTime() === file.mtime || await history.matches(file.target, file);
-}
-
-/** Blocks of what is to be placed that lie somewhere in the folder need not be fetched. */
-async function salvageBlocks(
-  content: FeedStore,
-  plan: CheckoutPlan,
-  survey: Survey,
-  { moved, history }: { moved: ReadonlyMap<number, readonly string[]>; history: PathHistory },
-): Promise<void> {
-  const sources = new Map<number, string[]>();
-  const add = (offset: number, path: string) => {
-    const paths = sources.get(offset);
-    if (paths === undefined) sources.set(offset, [path]);
-    else paths.push(path);
-  };
-  for (const [offset, paths] of moved) for (const path of paths) add(offset, path);
-  const placing = new Set(plan.toPlace.map(({ offset }) => offset));
-  for (const { offset, target } of [...survey.placed, ...survey.beside]) {
-    if (placing.has(offset)) add(offset, target);
-  }
-  for (const { file, standing } of survey.toPlace) {
-    if (standing === "edited" || standing === "ours") add(file.offset, file.target);
-  }
-  for (const file of plan.toPlace) {
-    const paths = sources.get(file.offset);
-    if (paths !== undefined) await salvage(content, file, paths, history);
-  }
-}
-
-/** Whether none of a file's blocks is in any of these ranges. */
-function isApart({ offset, blocks }: PlannedFile, ranges: readonly Range[]): boolean {
-  const range = { start: offset, end: offset + blocks };
-  const [rest, ...more] = without(range, ranges);
-  return more.length === 0 && rest?.start === range.start && rest.end === range.end;
-}
-
-/** Another program went on under the file's own name: it is finished there, as that program would. */
-function dropStaged(content: FeedStore, { start, end }: Range): void {
-  let block = content.nextHeld(start, end);
-  for (; block !== -1; block = content.nextHeld(block + 1, end)) {
-    if (content.hasStaged(block)) content.clear({ start: block, end: block + 1 });
-  }
+  plan.followed?.complete();
 }
 
 function makeEmptyFile(dir: string, file: PlannedFile): void {
   const { target } = file;
   const info = lookAt(target);
   if (info !== undefined && !info.isFile) {
-    throw new StorageError(`Cannot make "${target}": something else has its name by now`, {
+    throw new ObstacleError(`Cannot make "${target}": something else has its name by now`, {
       hint: "move it away and run the same command again",
     });
   }
@@ -324,17 +295,25 @@ function makeEmptyFile(dir: string, file: PlannedFile): void {
 /**
  * Tell the working files of an archive we own, or do not fetch, where its blocks lie.
  *
- * @param held Which blocks count as here, if not those of the feed.
+ * @param options.held Which blocks count as here, if not those of the feed.
+ * @param options.version Of what version the files are, if not of the newest one.
  */
-export function mapWorkingFiles(archive: Archive, held?: HeldBlocks): void {
+export function mapWorkingFiles(
+  archive: Archive,
+  { held, version }: { held?: HeldBlocks; version?: number } = {},
+): void {
   const { contentFiles, content } = archive;
   if (contentFiles === undefined || content === undefined) return;
-  contentFiles.setFiles([...contentFilesOf(archive)], held ?? content);
+  contentFiles.setFiles([...contentFilesOf(archive, version)], held ?? content);
 }
 
-/** The files whose bytes are the content of the newest version that is here, one by one. */
-export function* contentFilesOf(archive: Archive): Generator<ContentFile> {
-  for (const { path, stat } of filesSelectedFirst(archive)) {
+/**
+ * The files whose bytes are the content of a version, one by one.
+ *
+ * @param version The newest one that is here, if left out.
+ */
+export function* contentFilesOf(archive: Archive, version?: number): Generator<ContentFile> {
+  for (const { path, stat } of filesSelectedFirst(archive, version)) {
     const file = contentFileOf(archive, path, stat);
     if (file !== undefined) yield file;
   }

@@ -13,6 +13,7 @@ import { type WalkedFile, walkFiles } from "../core/archive/walk.ts";
 import type { ContentFile } from "../io/content_files.ts";
 import { lookAt } from "../io/folder.ts";
 import type { Emit } from "./events.ts";
+import type { FollowedVersion } from "./followed_version.ts";
 import type { Archive } from "./open_archive.ts";
 
 /**
@@ -51,20 +52,26 @@ export interface VersionFiles {
   readonly unselected: readonly PlannedFile[];
 }
 
-/** What it takes to bring a folder to a version. Files that are left to the user are not in it. */
+/**
+ * What it takes to bring a folder to a version. Files that are left to the user are not in it; where
+ * a version is followed, nor are those that are in place.
+ */
 export interface CheckoutPlan extends VersionFiles {
   /** Those of `files` that are not complete under their names. */
   readonly toPlace: readonly PlannedFile[];
   /** Files that the user changed or deleted, and that are left so. */
   readonly kept: number;
-  /** Content blocks of `files`. */
+  /** Content blocks of the version's files. */
   readonly ranges: readonly Range[];
   /** Content blocks of `toPlace`. */
   readonly wanted: readonly Range[];
-  /** Bytes of `files`. */
+  /** Files of the version that are not left to the user, and their bytes. */
+  readonly total: number;
   readonly bytes: number;
   /** Whether the selection leaves anything out, or may do so in another version. */
   readonly partial: boolean;
+  /** What the folder has with that plan, if it is followed. */
+  readonly followed?: FollowedVersion;
 }
 
 /** How a download treats what the user did in the folder, and what the archive deleted. */
@@ -200,7 +207,7 @@ class DatAliases {
 }
 
 /** Whether names that differ in case only are one on this system. */
-function foldsNames(): boolean {
+export function foldsNames(): boolean {
   return Deno.build.os === "windows" || Deno.build.os === "darwin";
 }
 

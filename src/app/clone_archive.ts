@@ -1,12 +1,13 @@
 /**
  * Fetch an archive into a folder, or bring the folder up to date: then it is complete and the job
- * done.
+ * done, or the folder follows the archive until the command is asked to stop.
  */
-import { UsageError } from "../base/errors.ts";
-import { listenForPeers } from "../io/net.ts";
+import { InterruptedError, UsageError } from "../base/errors.ts";
+import { listenForPeers, type ListenOptions } from "../io/net.ts";
+import type { PeerNetwork } from "../io/peer_network.ts";
 import { openStdio } from "../io/stdio.ts";
 import { type ArchivePaths, type FolderKind, inspectFolder } from "./archive_folder.ts";
-import { CloneJob, CONTENT, type DownloadOptions, METADATA } from "./clone_job.ts";
+import { CloneJob, type JobOptions, METADATA } from "./clone_job.ts";
 import { type Archive, openArchive, openClone } from "./open_archive.ts";
 import { refuseForks } from "./ownership.ts";
 import { tellListening } from "./peer_news.ts";
@@ -14,7 +15,20 @@ import { rememberSelection } from "./selection_note.ts";
 import { Synchronizer } from "./synchronizer.ts";
 import { readVersionNote, removeVersionNote, writeVersionNote } from "./version_notes.ts";
 
-export { CONTENT, type DownloadOptions, METADATA } from "./clone_job.ts";
+export { CONTENT, METADATA } from "./clone_job.ts";
+
+export interface DownloadOptions extends Omit<JobOptions, "feeds"> {
+  readonly dir: string;
+  /** Addresses of peers. */
+  readonly peers: readonly string[];
+  readonly network?: PeerNetwork;
+  /** A peer is on standard input and output. */
+  readonly stdio?: boolean;
+  /** Serve others meanwhile. */
+  readonly listen?: ListenOptions;
+  /** Keep the content of every version; a folder that does is known again without it. */
+  readonly history?: boolean;
+}
 
 export interface CloneOptions extends DownloadOptions {
   readonly publicKey: Uint8Array;
@@ -23,7 +37,7 @@ export interface CloneOptions extends DownloadOptions {
 /**
  * Clone, or go on with a clone that was begun.
  *
- * @throws {TroveError} With the reason, when it ends before everything is here.
+ * @throws {TroveError} With the reason, when it ends before everything was here.
  */
 export async function cloneArchive(options: CloneOptions): Promise<void> {
   const { world, publicKey, dir, history } = options;
@@ -42,12 +56,12 @@ export async function cloneArchive(options: CloneOptions): Promise<void> {
     if (before !== "archive" && !options.dryRun) {
       rememberSelection(archive.paths, options.selection);
     }
-    const job = new CloneJob(archive, options);
+    let job: CloneJob | undefined;
     try {
-      await fetchArchive(archive, job, options);
+      await fetchArchive(archive, options, (begun) => job = begun);
     } catch (error) {
       // Where nothing can be written, nothing is left behind either.
-      isWorthless = error instanceof UsageError && !job.touched;
+      isWorthless = error instanceof UsageError && !job?.touched;
       throw error;
     } finally {
       isWorthless ||= archive.metadata.length === 0 || options.dryRun === true;
@@ -59,11 +73,11 @@ export async function cloneArchive(options: CloneOptions): Promise<void> {
 }
 
 /**
- * Bring the archive of a folder up to what peers have. In the owner's own folder these are entries
- * that were signed elsewhere, with a copy of the secret key.
+ * Bring the archive of a folder up to what peers have, once or, live, for ever. In the owner's own
+ * folder these are entries that were signed elsewhere, with a copy of the secret key.
  *
  * @param options.dir The archive's own folder.
- * @throws {TroveError} With the reason, when it ends before everything is here.
+ * @throws {TroveError} With the reason, when it ends before everything was here.
  */
 export async function pullArchive(options: DownloadOptions): Promise<void> {
   const { world, dir, history } = options;
@@ -76,7 +90,7 @@ export async function pullArchive(options: DownloadOptions): Promise<void> {
   }
   const base = archive.writable ? beginPull(archive) : undefined;
   try {
-    await fetchArchive(archive, new CloneJob(archive, options), options);
+    await fetchArchive(archive, options);
   } finally {
     // Nothing came: the folder's files are those of the newest version as before.
     if (base === archive.version) removeVersionNote(archive.paths, "pulling");
@@ -112,10 +126,10 @@ function checkHistory(archive: Archive, history: boolean | undefined): void {
 
 async function fetchArchive(
   archive: Archive,
-  job: CloneJob,
   options: DownloadOptions,
+  onJob: (job: CloneJob) => void = () => {},
 ): Promise<void> {
-  const { world, dir, peers, listen, stdio, network, signals, emit } = options;
+  const { world, dir, peers, listen, stdio, network, live, signals, emit } = options;
   const { link, discoveryKey, version, writable } = archive;
   emit({ event: "archive", link, discoveryKey, dir, writable, version });
   if (archive.warning !== undefined) {
@@ -123,23 +137,26 @@ async function fetchArchive(
   }
   await refuseForks(archive, { world, peers, network, signals, emit });
   using listener = listen === undefined ? undefined : await listenForPeers(listen);
+  const job = new CloneJob(archive, options, (failure) => sync.stop(failure));
+  onJob(job);
   const sync = new Synchronizer({
     world,
     director: job,
-    live: false,
-    persistent: options.timeoutMs !== undefined,
+    live: live === true,
+    persistent: live === true || options.timeoutMs !== undefined,
     listener,
     network,
     signals,
   });
-  sync.join(METADATA, archive.metadata, METADATA);
-  sync.input({ kind: "follow", feed: METADATA });
-  if (archive.content !== undefined) sync.join(CONTENT, archive.content, METADATA);
+  job.join(sync);
   for (const address of peers) sync.input({ kind: "found", address, primary: METADATA });
   if (stdio) sync.link(openStdio(), { primary: METADATA });
   if (listener !== undefined) tellListening(listener, emit);
   try {
     await sync.run();
+  } catch (error) {
+    // Whoever follows an archive is asked to stop some time: then all is well.
+    if (!(live && job.wasComplete && error instanceof InterruptedError)) throw error;
   } finally {
     await job.end();
   }

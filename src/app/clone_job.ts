@@ -1,105 +1,115 @@
 /**
  * Decides what to fetch of an archive: metadata first, then, as the verified metadata tells, the
- * content of the newest version, or of every version where all are kept.
+ * content of the newest version, or of every version where all are kept. A live job goes on from
+ * there with every newer version, until it is told to end.
  */
-import type { Range } from "../base/ranges.ts";
+import { ObstacleError, UsageError } from "../base/errors.ts";
 import type { StopSignal, World } from "../base/world.ts";
-import type { Report } from "../core/sync/inputs.ts";
-import type { Receiver } from "../csp/channel.ts";
-import type { ListenOptions } from "../io/net.ts";
-import type { PeerNetwork } from "../io/peer_network.ts";
-import { finishCheckout, planCheckout, refusedError } from "./checkout.ts";
+import type { PeerId, Report } from "../core/sync/inputs.ts";
+import { Channel, type Receiver } from "../csp/channel.ts";
+import { delay } from "../io/pause.ts";
+import { type ArchiveFeeds, ONLY_ARCHIVE } from "./archive_feeds.ts";
+import { finishCheckout, mapWorkingFiles, refusedError } from "./checkout.ts";
 import { writeWorkingFiles } from "./checkout_history.ts";
 import { type CheckoutPlan, contentEnd, type DownloadChoices } from "./checkout_plan.ts";
 import { PeerFaults, whyStalled } from "./clone_faults.ts";
-import { type Emit, PROGRESS_MS, type TroveEvent } from "./events.ts";
+import { MAX_SETTLE_MS, QUIET_MS, SETTLE_MS, STALL_MS } from "./clone_limits.ts";
+import { ClonePlanner, heldVersion } from "./clone_planner.ts";
+import { CloneProgress } from "./clone_progress.ts";
+import type { Emit, TroveEvent } from "./events.ts";
 import type { Archive } from "./open_archive.ts";
 import { tellPeerNews } from "./peer_news.ts";
-import { RateMeter } from "./rates.ts";
 import { chosenSelection } from "./selection_note.ts";
 import { untilStopped } from "./stop_signals.ts";
-import type { ArchiveFeeds, Director, Synchronizer } from "./synchronizer.ts";
+import type { Director, Synchronizer } from "./synchronizer.ts";
+import { readVersionNote } from "./version_notes.ts";
 
 /** The feeds of the one archive that a command works on. */
-export const METADATA = 0;
-export const CONTENT = 1;
+export const { metadata: METADATA, content: CONTENT } = ONLY_ARCHIVE;
 
-/** Connected, but nothing new for so long: the peers do not have what is missing. */
-const STALL_MS = 60_000;
-
-/** Peers may still be saying what they have of the content: nothing new for so long, they are not. */
-const QUIET_MS = 1500;
-
-export interface DownloadOptions extends DownloadChoices {
+export interface JobOptions extends DownloadChoices {
   readonly world: World;
-  readonly dir: string;
-  /** Addresses of peers. */
-  readonly peers: readonly string[];
-  readonly network?: PeerNetwork;
-  /** A peer is on standard input and output. */
-  readonly stdio?: boolean;
-  /** Serve others meanwhile. */
-  readonly listen?: ListenOptions;
-  /** Keep the content of every version; a folder that does is known again without it. */
-  readonly history?: boolean;
-  /** Give up after so many milliseconds. */
+  /** Those of a synchronizer that has nothing else, if not said otherwise. */
+  readonly feeds?: ArchiveFeeds;
+  /** Whether somebody else lets these take part, the content as soon as there is one. */
+  readonly joined?: boolean;
+  /** Stay when the newest version is complete, and bring the folder to every newer one. */
+  readonly live?: boolean;
+  /** Give up after so many milliseconds; a live job that was complete once just ends. */
   readonly timeoutMs?: number;
-  readonly signals: Receiver<StopSignal>;
+  /** SIGINT and SIGTERM, for what is done when the peers are gone. */
+  readonly signals?: Receiver<StopSignal>;
   readonly emit: Emit;
 }
 
-/** Where a job works, if not on the one archive of a command. */
-export interface JobPlace {
-  readonly feeds: ArchiveFeeds;
-  /** Called when the job is over, with the reason unless everything is here. */
-  readonly onEnd: (sync: Synchronizer, failure?: unknown) => void;
-}
-
-/** The one archive of a command: with it the loop ends. */
-const ALONE: JobPlace = {
-  feeds: { metadata: METADATA, content: CONTENT },
-  onEnd: (sync, failure) => sync.stop(failure),
-};
-
 export class CloneJob implements Director {
   readonly #archive: Archive;
-  readonly #options: DownloadOptions;
+  readonly #options: JobOptions;
   readonly #feeds: ArchiveFeeds;
-  readonly #onEnd: JobPlace["onEnd"];
-  readonly #startedAt: number;
-  readonly #down = new RateMeter();
-  readonly #up = new RateMeter();
-  /** Set once the metadata is complete. */
-  #plan: CheckoutPlan | undefined;
-  /** A plan in the making, for a version newer than that of `#plan` if there is one. */
-  #planning: Promise<void> | undefined;
-  readonly #ended = new AbortController();
-  #downloadedBytes = 0;
+  readonly #done: (failure?: unknown) => void;
+  readonly #planner: ClonePlanner;
+  readonly #progress: CloneProgress;
   readonly #faults = new PeerFaults();
-  #progressAt: number;
+  readonly #ended = new AbortController();
+  readonly #startedAt: number;
   #newsAt: number;
-  #done = false;
+  /** When work on the version began that is not complete yet. */
+  #begunAt: number;
+  /** Set once the metadata is complete: what the folder is being brought to. */
+  #plan: CheckoutPlan | undefined;
+  /** The version that was planned last, or was refused. */
+  #tried: number | undefined;
+  /** Plans newer versions, one after the other. */
+  #following: Promise<void> | undefined;
+  #planning = false;
+  /** Files are being written, or everything is written. */
+  #finishing: Promise<void> | undefined;
+  #finished = false;
+  #wasComplete = false;
+  /** Something came into a file's place after it was planned. */
+  #obstructed = false;
+  #over = false;
+  #joinedContent = false;
   /** Every block of the content that anybody told of is here. */
   #allContent = false;
   /** One past the last content block that an entry names. */
   #contentEnd = 0;
   #probing = false;
-  /** Warnings of plans so far: a newer plan finds most of the same. */
+  /** Peers that had something from us. */
+  readonly #served = new Set<PeerId>();
+  /** Warnings so far: a newer plan finds most of the same. */
   readonly #warned = new Set<string>();
 
-  constructor(archive: Archive, options: DownloadOptions, place: JobPlace = ALONE) {
+  /** @param done Called once, when the job is over or cannot go on; then `end` it. */
+  constructor(archive: Archive, options: JobOptions, done: (failure?: unknown) => void) {
     this.#archive = archive;
     this.#options = options;
-    this.#feeds = place.feeds;
-    this.#onEnd = place.onEnd;
-    this.#startedAt = options.world.clock.monotonic();
-    this.#progressAt = this.#startedAt;
-    this.#newsAt = this.#startedAt;
+    this.#feeds = options.feeds ?? ONLY_ARCHIVE;
+    this.#done = done;
+    const emit: Emit = (event) => this.#warnOnce(event);
+    const { signal } = this.#ended;
+    this.#planner = new ClonePlanner(archive, { ...options, emit, signal });
+    this.#progress = new CloneProgress(archive, { clock: options.world.clock, emit });
+    this.#startedAt = this.#newsAt = this.#begunAt = this.#now();
   }
 
   /** Whether anything of the folder may have been changed. */
   get touched(): boolean {
     return this.#plan !== undefined && !this.#options.dryRun;
+  }
+
+  /** Whether a version was all here since the job began. */
+  get wasComplete(): boolean {
+    return this.#wasComplete;
+  }
+
+  /** Let the archive's feeds take part. Content follows when it is known where its blocks lie. */
+  join(sync: Synchronizer): void {
+    const { metadata } = this.#feeds;
+    if (!this.#options.joined) sync.join(metadata, this.#archive.metadata, metadata);
+    sync.input({ kind: "follow", feed: metadata });
+    // Whoever stays serves what is here, whether or not there is anybody to get more from.
+    if (this.#options.live) this.#onMetadata(sync);
   }
 
   onReport(report: Report, sync: Synchronizer): void {
@@ -109,46 +119,56 @@ export class CloneJob implements Director {
       case "peer-opened":
         this.#newsAt = this.#now();
         return;
+      case "peer-closed":
+        this.#served.delete(report.peer);
+        return;
       case "downloaded":
         this.#newsAt = this.#now();
-        this.#downloadedBytes += report.bytes;
-        this.#down.add(report.bytes, this.#newsAt);
+        this.#progress.addDownloaded(report.bytes);
         if (report.feed === this.#feeds.content) this.#allContent = false;
         return this.#tellProgress(sync);
       case "uploaded":
-        return this.#up.add(report.bytes, this.#now());
+        this.#progress.addUploaded(report.bytes);
+        this.#served.add(report.peer);
+        if (this.#options.live) this.#tellProgress(sync);
+        return;
+      case "peer-finished": {
+        if (!this.#options.live || !this.#served.has(report.peer)) return;
+        const { version } = this.#archive;
+        return this.#options.emit({ event: "uploaded", peer: report.address, version });
+      }
       case "complete":
         if (report.feed === this.#feeds.metadata) return this.#onMetadata(sync);
         this.#allContent = true;
         // A plan in the making asks for what it lacks, and so this is heard again.
-        if (this.#plan === undefined || this.#planning !== undefined) return;
+        if (this.#plan === undefined || this.#planning) return;
         // Where every version is followed, a peer that has nothing yet is no reason to be done.
         if (this.#archive.contentFiles !== undefined || this.#isEnough()) this.#onContent(sync);
         return;
       case "probed":
         return this.#lengthen(report, sync);
       case "forked":
-        return this.#onEnd(sync, report.error);
+        return this.#end(report.error);
       case "alone":
-        return this.#isEnough()
-          ? this.#onContent(sync)
-          : this.#onEnd(sync, this.#faults.whyAlone());
+        if (this.#options.live) return;
+        return this.#isEnough() ? this.#onContent(sync) : this.#end(this.#faults.whyAlone());
     }
   }
 
   onTick(sync: Synchronizer): void {
-    if (this.#done) return;
-    this.#tellProgress(sync);
-    const { timeoutMs } = this.#options;
+    if (this.#over) return;
+    const { timeoutMs, live } = this.#options;
+    if (!this.#finished) this.#tellProgress(sync);
     const now = this.#now();
-    if (this.#isEnough()) {
-      const isQuiet = now - this.#newsAt >= QUIET_MS && !sync.obtainable(this.#feeds.content);
+    if (this.#isEnough() && !this.#finished) {
+      const quietMs = live ? 0 : QUIET_MS;
+      const isQuiet = now - this.#newsAt >= quietMs && !sync.obtainable(this.#feeds.content);
       if (isQuiet || this.#stalled(now)) return this.#onContent(sync);
     }
     if (timeoutMs !== undefined && now - this.#startedAt >= timeoutMs) {
-      this.#onEnd(sync, this.#faults.whyLate(timeoutMs));
-    } else if (timeoutMs === undefined && sync.openPeers > 0 && this.#stalled(now)) {
-      this.#onEnd(sync, whyStalled(STALL_MS));
+      this.#end(live && this.#wasComplete ? undefined : this.#faults.whyLate(timeoutMs));
+    } else if (timeoutMs === undefined && !live && sync.openPeers > 0 && this.#stalled(now)) {
+      this.#end(whyStalled(STALL_MS));
     }
   }
 
@@ -158,9 +178,7 @@ export class CloneJob implements Director {
    */
   #isEnough(): boolean {
     const { content, contentFiles } = this.#archive;
-    if (this.#plan === undefined || this.#planning !== undefined || contentFiles !== undefined) {
-      return false;
-    }
+    if (this.#plan === undefined || this.#planning || contentFiles !== undefined) return false;
     return this.#plan.ranges.every(({ start, end }) => content!.nextMissing(start, end) === -1);
   }
 
@@ -170,98 +188,185 @@ export class CloneJob implements Director {
   }
 
   #stalled(now: number): boolean {
-    return this.#planning === undefined && now - this.#newsAt >= STALL_MS;
+    return !this.#planning && now - this.#newsAt >= STALL_MS;
   }
 
-  /** The loop has ended, however: nothing may be under way in the folder from here on. */
+  /** However it came to its end: nothing is under way in the folder after this. */
   async end(): Promise<void> {
+    this.#over = true;
     this.#ended.abort();
-    await this.#planning;
+    await this.#following;
+    await this.#finishing;
   }
 
-  /** After the loop: what is left to be done without peers. */
+  /** What is left of a job that ended well, and can be done without peers. */
   async finish(): Promise<void> {
-    const archive = this.#archive;
-    const plan = this.#plan!;
-    const { emit, signals, dryRun } = this.#options;
-    if (dryRun) return;
-    if (archive.contentFiles === undefined) {
-      await untilStopped(signals, (signal) => writeWorkingFiles(archive, plan, signal));
-    }
-    finishCheckout(archive, plan);
-    const { content } = archive;
-    const missing = content!.length - content!.countHeld(0, content!.length);
-    emit({
-      event: "synced",
-      version: plan.version,
-      files: plan.files.length + plan.emptyFiles.length,
-      bytes: plan.bytes,
-      downloadedBytes: this.#downloadedBytes,
-      seconds: Math.round(this.#now() - this.#startedAt) / 1000,
-      kept: plan.kept || undefined,
-      missingBlocks: (this.#followsAll && missing) || undefined,
-    });
-    if (plan.refused > 0) throw refusedError(plan.refused);
+    if (this.#options.dryRun || this.#options.live) return;
+    const { signals = new Channel<StopSignal>(1) } = this.#options;
+    await untilStopped(signals, (signal) => this.#complete(this.#plan!, signal));
+    if (this.#plan!.refused > 0) throw refusedError(this.#plan!.refused);
+  }
+
+  #end(failure?: unknown): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#done(failure);
   }
 
   /** Every entry that any peer told of is here and verified. */
   #onMetadata(sync: Synchronizer): void {
-    const { metadata, version } = this.#archive;
-    // A peer that has nothing yet is no reason to be done.
-    if (metadata.length === 0 || this.#planning !== undefined || this.#done) return;
-    if (this.#plan?.version === version) return;
-    this.#planning = this.#prepare(sync).catch((error) => {
-      if (!this.#ended.signal.aborted) this.#onEnd(sync, error);
-    });
+    if (this.#following !== undefined || this.#over || !this.#isOutdated()) return;
+    this.#following = this.#follow(sync)
+      .catch((error) => {
+        if (!this.#ended.signal.aborted) this.#end(error);
+      })
+      .finally(() => {
+        this.#following = undefined;
+        this.#onMetadata(sync); // what came at the last moment
+      });
   }
 
-  async #prepare(sync: Synchronizer): Promise<void> {
+  /** Whether there is a version to be planned: whole, and another than the one that was. */
+  #isOutdated(): boolean {
+    const { metadata, version } = this.#archive;
+    // A peer that has nothing yet is no reason to be done.
+    return metadata.length > 0 && version !== this.#tried &&
+      metadata.nextMissing(0, metadata.length) === -1;
+  }
+
+  async #follow(sync: Synchronizer): Promise<void> {
+    if (this.#finished) this.#begunAt = this.#now();
+    while (this.#isOutdated() && !this.#over) {
+      if (this.#options.joined) this.#joinContent(sync);
+      // What the newer version does not have any more, nobody may have.
+      this.#hold(sync, true);
+      if (this.#tried !== undefined) await this.#settle();
+      await this.#finishing;
+      if (this.#over) return;
+      if (heldVersion(this.#archive) === this.#tried) return this.#hold(sync, false);
+      this.#planning = true;
+      try {
+        await this.#prepare(sync);
+      } finally {
+        this.#planning = false;
+      }
+      if (!this.#over) this.#fetch(sync);
+    }
+  }
+
+  /** Wait until the newest entries are all here, or for a while at least. */
+  async #settle(): Promise<void> {
+    const { metadata } = this.#archive;
     const { signal } = this.#ended;
+    for (let waited = 0, before = -1; waited < MAX_SETTLE_MS; waited += SETTLE_MS) {
+      if (metadata.length === before || signal.aborted) return;
+      before = metadata.length;
+      await delay(SETTLE_MS, signal);
+    }
+  }
+
+  /** Plan the newest version. Where it is refused, a live job stays with the one before. */
+  async #prepare(sync: Synchronizer): Promise<void> {
     const archive = this.#archive;
-    const joined = archive.content !== undefined;
-    const content = archive.openContent();
-    const { dryRun } = this.#options;
-    const keepsHistory = archive.contentFiles === undefined;
-    if (!joined) sync.join(this.#feeds.content, content, this.#feeds.metadata);
-    // While the plan is made nobody can say where in the folder a block belongs.
-    const { isEverything } = chosenSelection(archive, this.#options.selection);
-    if (!keepsHistory || !isEverything || dryRun) {
-      sync.input({ kind: "want", feed: this.#feeds.content, ranges: [] });
-    } else sync.input({ kind: "follow", feed: this.#feeds.content });
-    const emit: Emit = (event) => this.#warnOnce(event);
-    let plan: CheckoutPlan;
-    do {
-      plan = await planCheckout(archive, { ...this.#options, emit, signal });
-      // Newer entries may have come meanwhile, and nobody tells of them twice.
-    } while (plan.version !== archive.version && this.#holdsMetadata());
-    if (signal.aborted) return;
-    this.#plan = plan;
+    const { dryRun, live } = this.#options;
+    const { content: feed } = this.#feeds;
+    archive.openContent();
+    if (archive.contentFiles === undefined && !dryRun) this.#joinContent(sync);
+    if (live && archive.contentFiles !== undefined) {
+      archive.contentFiles.onObstacle = (_file, error) => this.#onObstacle(error, sync);
+    }
+    // While the plan is made nobody can say where in the folder other blocks belong.
+    const hold: Parameters<ClonePlanner["next"]>[1] = (ranges) => {
+      if (this.#joinedContent && archive.contentFiles !== undefined) {
+        sync.input({ kind: "want", feed, ranges });
+      }
+    };
+    const before = this.#obstructed ? undefined : this.#plan;
+    const version = heldVersion(archive);
+    try {
+      this.#obstructed = false;
+      this.#plan = await this.#planner.next(before, hold);
+      // Something may have come into the way while it was carried out.
+      this.#tried = this.#obstructed ? undefined : this.#plan.version;
+      this.#finished = false;
+    } catch (error) {
+      if (!live || this.#ended.signal.aborted) throw error;
+      if (error instanceof ObstacleError) {
+        this.#plan = undefined;
+        return this.#onObstacle(error, sync);
+      }
+      if (!(error instanceof UsageError)) throw error;
+      // What was never here at all has nothing that could be served meanwhile.
+      if (readVersionNote(archive.paths, "synced") === undefined) throw error;
+      this.#tried = version;
+      this.#plan = before;
+      const hint = error.hint === undefined ? "" : `; ${error.hint}`;
+      const message = `${error.message}${hint}. The next version is tried again`;
+      this.#warnOnce({ event: "warning", code: "update-refused", message });
+    }
+  }
+
+  #hold(sync: Synchronizer, held: boolean): void {
+    if (this.#joinedContent) sync.input({ kind: "hold", feed: this.#feeds.content, held });
+  }
+
+  #joinContent(sync: Synchronizer): void {
+    if (this.#joinedContent) return;
+    this.#joinedContent = true;
+    const archive = this.#archive;
+    const { content, metadata } = this.#feeds;
+    const feed = archive.openContent();
+    if (!this.#options.joined) sync.join(content, feed, metadata);
+    if (archive.contentFiles !== undefined) return;
+    const { isEverything } = chosenSelection(
+      archive,
+      this.#options.selection,
+      heldVersion(archive),
+    );
+    if (isEverything) sync.input({ kind: "follow", feed: content });
+  }
+
+  /** Ask for what the plan lacks. */
+  #fetch(sync: Synchronizer): void {
+    const archive = this.#archive;
+    const plan = this.#plan;
+    if (plan === undefined && !this.#joinedContent) {
+      // Refused from the start: what is here is served as it is.
+      mapWorkingFiles(archive, { version: readVersionNote(archive.paths, "synced") });
+    }
+    if (!this.#options.dryRun) this.#joinContent(sync);
+    this.#hold(sync, false);
+    if (plan === undefined) return;
     if (archive.writable) this.#contentEnd = contentEnd(archive);
-    this.#planning = undefined;
     this.#newsAt = this.#now();
-    if (dryRun) return this.#onContent(sync);
-    if (keepsHistory && !plan.partial) {
+    if (this.#options.dryRun) return this.#onContent(sync);
+    if (this.#followsAll) {
       if (this.#allContent && this.#isEnough()) this.#onContent(sync);
       return;
     }
     // Where every version is kept, what is to be written may be here already.
-    const wanted = keepsHistory ? plan.ranges : plan.wanted;
+    const wanted = archive.contentFiles === undefined ? plan.ranges : plan.wanted;
     if (wanted.length === 0) return this.#onContent(sync);
     // Told of completion at once if everything is here already.
     sync.input({ kind: "want", feed: this.#feeds.content, ranges: wanted });
   }
 
+  /** Something stands where a file belongs: what that is, a whole plan finds out. */
+  #onObstacle(error: ObstacleError, sync: Synchronizer): void {
+    this.#warnOnce({ event: "warning", code: "obstacle", message: error.message });
+    this.#obstructed = true;
+    this.#tried = undefined;
+    this.#onMetadata(sync);
+  }
+
   #warnOnce(event: TroveEvent): void {
     if (event.event === "warning") {
       if (this.#warned.has(event.message)) return;
+      // What is selected and not there may come with any version: that is worth one word.
+      if (event.code === "no-match" && this.#tried !== undefined) return;
       this.#warned.add(event.message);
     }
     this.#options.emit(event);
-  }
-
-  #holdsMetadata(): boolean {
-    const { metadata } = this.#archive;
-    return metadata.nextMissing(0, metadata.length) === -1;
   }
 
   /**
@@ -290,52 +395,56 @@ export class CloneJob implements Director {
   }
 
   #onContent(sync: Synchronizer): void {
-    if (this.#done || this.#lacksLength(sync)) return;
-    this.#done = true;
+    if (this.#over || this.#finished || this.#obstructed || this.#lacksLength(sync)) return;
+    const { live, dryRun } = this.#options;
+    if (live) return this.#finishLive(sync);
+    // A newer version is about to be planned.
+    if (this.#isOutdated()) return;
     // The last word of it; where nothing is fetched it would say nothing.
-    if (!this.#options.dryRun && this.#plan!.bytes > 0) this.#tellProgress(sync, { now: true });
-    this.#onEnd(sync);
+    if (!dryRun && this.#plan!.bytes > 0) this.#tellProgress(sync, { now: true });
+    this.#end();
   }
 
-  #tellProgress(sync: Synchronizer, options: { now?: boolean } = {}): void {
-    const now = this.#now();
-    if (!options.now && now - this.#progressAt < PROGRESS_MS) return;
-    this.#progressAt = now;
-    const { metadata, content } = this.#archive;
-    let blocks = metadata.countHeld(0, metadata.length);
-    let blocksTotal = metadata.length;
-    for (const { start, end } of this.#ranges()) {
-      blocks += content!.countHeld(start, end);
-      blocksTotal += end - start;
-    }
-    const bytesTotal = this.#plan === undefined
-      ? metadata.byteLength
-      : this.#followsAll
-      ? content!.byteLength
-      : this.#plan.bytes;
+  #finishLive(sync: Synchronizer): void {
+    if (this.#finishing !== undefined) return;
+    const plan = this.#plan!;
+    this.#finishing = this.#complete(plan, this.#ended.signal)
+      .then(() => {
+        this.#finished = true;
+        // What is damaged later on is for the next update to put right.
+        if (this.#archive.contentFiles === undefined || this.#planning) return;
+        sync.input({ kind: "want", feed: this.#feeds.content, ranges: [] });
+      })
+      .catch((error) => {
+        if (this.#ended.signal.aborted) return;
+        if (error instanceof ObstacleError) this.#onObstacle(error, sync);
+        else this.#end(error);
+      })
+      .finally(() => this.#finishing = undefined);
+  }
+
+  /** Everything of a plan was fetched: write what is left to be written, and tell. */
+  async #complete(plan: CheckoutPlan, signal: AbortSignal): Promise<void> {
+    const archive = this.#archive;
+    if (archive.contentFiles === undefined) await writeWorkingFiles(archive, plan, signal);
+    finishCheckout(archive, plan);
+    this.#wasComplete = true;
+    const { content } = archive;
+    const missing = content!.length - content!.countHeld(0, content!.length);
     this.#options.emit({
-      event: "progress",
-      blocks,
-      blocksTotal,
-      bytes: this.#heldBytes(blocks, blocksTotal, bytesTotal),
-      bytesTotal,
-      peers: sync.openPeers,
-      downRate: this.#down.rate(now),
-      upRate: this.#up.rate(now),
+      event: "synced",
+      version: plan.version,
+      files: plan.total,
+      bytes: plan.bytes,
+      downloadedBytes: this.#progress.takeDownloaded(),
+      seconds: Math.round(this.#now() - this.#begunAt) / 1000,
+      kept: plan.kept || undefined,
+      missingBlocks: (this.#followsAll && missing) || undefined,
     });
   }
 
-  /** The content blocks that are being fetched or here. */
-  #ranges(): readonly Range[] {
-    if (this.#plan === undefined) return [];
-    if (!this.#followsAll) return this.#plan.ranges;
-    return [{ start: 0, end: this.#archive.content!.length }];
-  }
-
-  /** Blocks are nearly all of one size; the exact sum would need a look at each. */
-  #heldBytes(blocks: number, blocksTotal: number, bytesTotal: number): number {
-    if (blocks === blocksTotal) return bytesTotal;
-    return Math.floor(bytesTotal * (blocks / Math.max(1, blocksTotal)));
+  #tellProgress(sync: Synchronizer, options: { now?: boolean } = {}): void {
+    this.#progress.tell({ plan: this.#plan, peers: sync.openPeers, ...options });
   }
 
   #now(): number {

@@ -104,9 +104,11 @@ async function copyBlocks(
 ): Promise<{ blocks: number; bytes: number; lost: RangeSet; staged: number[] }> {
   // Read where they are, but nothing gets its name by that: files may have been changed there.
   mapWorkingFiles(archive, {
-    hasFinal: (block) => content.hasFinal(block),
-    hasStaged: () => false,
-    nextHeld: (from, end) => content.nextHeld(from, end),
+    held: {
+      hasFinal: (block) => content.hasFinal(block),
+      hasStaged: () => false,
+      nextHeld: (from, end) => content.nextHeld(from, end),
+    },
   });
   const turns = new Turns(signal);
   const data = new DataFile(openFile(to, { access: "write" }));

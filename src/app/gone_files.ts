@@ -2,8 +2,10 @@
 import { join } from "node:path";
 import { type Range, RangeSet } from "../base/ranges.ts";
 import { type Change, changedFiles } from "../core/archive/diff_versions.ts";
+import { kindOfMode } from "../core/archive/entry.ts";
+import { findFile } from "../core/archive/lookup.ts";
 import { safePath } from "../core/archive/safe_path.ts";
-import { runItems } from "../core/archive/steps.ts";
+import { runItems, runLookup } from "../core/archive/steps.ts";
 import { ensurePrivateFolder } from "../io/finish_file.ts";
 import { lookAt, pruneEmptyFolders } from "../io/folder.ts";
 import { storageError } from "../io/handle_cache.ts";
@@ -25,6 +27,16 @@ export interface GoneFile {
   readonly blocks: number;
 }
 
+/** What goes. */
+export interface Gone {
+  readonly files: readonly GoneFile[];
+  /** Places of folders that were made on purpose. */
+  readonly folders: readonly string[];
+  /** Places of files that were never here, or are gone already: folders may be left of them. */
+  readonly vacant: readonly string[];
+  readonly warnings: readonly { code: string; message: string }[];
+}
+
 /**
  * The files that the archive had and the version has not, as far as they are on disk unchanged. One
  * that was changed here stays and is told; in its owner's folder it is in the way.
@@ -34,11 +46,13 @@ export async function findGone(
   version: VersionFiles,
   history: PathHistory,
   { keepDeleted, keepLocal, overwrite, obstacles }: DownloadChoices & { obstacles: Obstacles },
-): Promise<{ files: GoneFile[]; warnings: { code: string; message: string }[] }> {
+): Promise<Gone> {
   const { dir } = archive.paths;
   const files: GoneFile[] = [];
+  const folders: string[] = [];
+  const vacant: string[] = [];
   const warnings: { code: string; message: string }[] = [];
-  if (keepDeleted) return { files, warnings };
+  if (keepDeleted) return { files, folders, vacant, warnings };
   // One that is replaced stays until the new one is complete, or for good if it is not selected.
   const live = new Set(
     [...version.files, ...version.emptyFiles, ...version.unselected].map(({ target }) => target),
@@ -49,7 +63,13 @@ export async function findGone(
     if (type !== "del" || safe.kind === "refused") continue;
     const target = join(dir, ...safe.components);
     if (live.has(target) || obstacleAbove(dir, target, parents) !== undefined) continue;
+    if (kindOfMode(stat.mode) === "directory") {
+      const isGone = !hasFolder(archive, version, path);
+      if (isGone && lookAt(target)?.isDirectory) folders.push(target);
+      continue;
+    }
     if (await history.isOurs(path, target)) files.push({ path, target, ...stat });
+    else if (lookAt(target) === undefined) vacant.push(target);
     else if (!lookAt(target)?.isFile) continue;
     else if (history.base !== undefined && !keepLocal && !overwrite) obstacles.add(target);
     else {
@@ -58,30 +78,47 @@ export async function findGone(
       warnings.push({ code: "changed-locally", message });
     }
   }
-  return { files, warnings };
+  return { files, folders, vacant, warnings };
+}
+
+/** Whether a version has a folder made on purpose at a path, selected or not. */
+function hasFolder(archive: Archive, { version }: VersionFiles, path: string): boolean {
+  const stat = runLookup(findFile(version, path), archive.entry)?.stat;
+  return stat !== undefined && kindOfMode(stat.mode) === "directory";
 }
 
 /**
- * Remove files. Those whose blocks `wanted` has are moved aside instead, so that these need not be
- * fetched: gives where they are, by first block.
+ * Remove files, and folders if nothing is in them. Files whose blocks `wanted` has are moved aside
+ * instead, so that these need not be fetched: gives where they are, by first block.
  */
 export function removeFiles(
   paths: ArchivePaths,
   { gone, inTheWay, wanted }: {
-    gone: readonly GoneFile[];
+    gone: Gone;
     inTheWay: Iterable<string>;
     wanted: readonly PlannedFile[];
   },
 ): Map<number, string[]> {
   const moved = new Map<number, string[]>();
   const sizes = new Map(wanted.map(({ offset, size }) => [offset, size]));
-  for (const { target, offset, size, blocks } of gone) {
+  for (const { target, offset, size, blocks } of gone.files) {
     const isWanted = blocks > 0 && sizes.get(offset) === size && !moved.has(offset);
     const aside = isWanted ? join(paths.staging, `${offset}.moved`) : undefined;
     if (!removeFile(paths, target, aside) || aside === undefined) continue;
     moved.set(offset, [aside]);
   }
   for (const target of inTheWay) removeFile(paths, target);
+  // What is in another comes before it.
+  for (const folder of gone.folders.toSorted((a, b) => b.length - a.length)) {
+    if (obstacleAbove(paths.dir, folder, new Map()) !== undefined) continue;
+    try {
+      Deno.removeSync(folder); // refuses a folder that is not empty
+    } catch {
+      continue;
+    }
+    pruneEmptyFolders(paths.dir, folder);
+  }
+  for (const target of gone.vacant) pruneEmptyFolders(paths.dir, target);
   return moved;
 }
 

@@ -4,6 +4,7 @@ import { equalBytes } from "../base/bytes.ts";
 import type { World } from "../base/world.ts";
 import type { Report } from "../core/sync/inputs.ts";
 import type { ContentFile } from "../io/content_files.ts";
+import type { ArchiveFeeds } from "./archive_feeds.ts";
 import { archiveIn, type ArchivePaths, inspectFolder } from "./archive_folder.ts";
 import { contentFilesOf } from "./checkout.ts";
 import type { DownloadChoices } from "./checkout_plan.ts";
@@ -13,7 +14,7 @@ import { type Archive, openArchive, openClone } from "./open_archive.ts";
 import { Follower } from "./seed_follow.ts";
 import type { Share } from "./seed_news.ts";
 import { noteServed } from "./served_lengths.ts";
-import type { ArchiveFeeds, Director, Synchronizer } from "./synchronizer.ts";
+import type { Director, Synchronizer } from "./synchronizer.ts";
 import { Turns } from "./turns.ts";
 
 /** An archive that is to be served. */

@@ -20,6 +20,9 @@ interface Put {
   readonly stat: Stat;
 }
 
+/** Tells what the archive put at a path last. */
+type Placed = (path: string) => Pick<Stat, "size" | "mtime"> | undefined;
+
 /** What the archive put at a path at any time up to the version. */
 export class PathHistory {
   /** The version whose removals have been applied. */
@@ -35,18 +38,29 @@ export class PathHistory {
   readonly #selection: Selection;
   readonly #version: number;
   readonly #signal: AbortSignal | undefined;
+  readonly #placed: Placed | undefined;
   #puts: Map<string, Put[]> | undefined;
   #hashedBytes = 0;
 
-  /** @param options.selection What was selected of `synced`. */
+  /**
+   * @param options.selection What was selected of `synced`.
+   * @param options.placed Tells what the archive put at a path last, where the caller has followed
+   *   every version: nothing of the past need be read for a file that is just that.
+   */
   constructor(
     archive: Archive,
-    options: { version: number; selection: Selection; signal?: AbortSignal },
+    options: {
+      version: number;
+      selection: Selection;
+      signal?: AbortSignal;
+      placed?: Placed;
+    },
   ) {
     this.#archive = archive;
     this.#selection = options.selection;
     this.#version = options.version;
     this.#signal = options.signal;
+    this.#placed = options.placed;
     const note = (name: "latest" | "synced" | "pulling") =>
       Math.min(readVersionNote(archive.paths, name) ?? 0, options.version);
     this.base = archive.writable ? note("pulling") : undefined;
@@ -70,6 +84,7 @@ export class PathHistory {
     const { path, seq, ...file } = planned;
     if (this.wasApplied(planned)) return true;
     if (this.#isHeld(file) && this.isNamedAt(seq)) return true;
+    if (this.#placed !== undefined) return this.#placed(path) !== undefined;
     if (this.synced > 0 && this.#hadFile(path)) return true;
     // The blocks of older entries are given up when a newer version is applied.
     if (this.applied >= this.#version || !this.#holdsContent()) return false;
@@ -80,8 +95,12 @@ export class PathHistory {
   async isOurs(path: string, target: string): Promise<boolean> {
     const info = lookAt(target);
     if (info === undefined || !info.isFile) return false;
+    const isLike = ({ size, mtime }: Pick<Stat, "size" | "mtime">) =>
+      size === info.size && mtime === info.mtime?.getTime();
+    const last = this.#placed?.(path);
+    if (last !== undefined && isLike(last)) return true;
     const fitting = this.#putsOf(path).filter(({ stat }) => stat.size === info.size);
-    if (fitting.some(({ stat }) => stat.mtime === info.mtime?.getTime())) return true;
+    if (fitting.some(({ stat }) => isLike(stat))) return true;
     // Other programs leave the time of writing, so the bytes decide.
     for (const { stat } of fitting) if (await this.matches(target, stat)) return true;
     return false;

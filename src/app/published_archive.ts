@@ -125,7 +125,7 @@ export class PublishedArchive {
 /** Say where all blocks lie; false where not all metadata is here. */
 function mapAll(archive: Archive): boolean {
   try {
-    mapWorkingFiles(archive, UNDER_THEIR_NAMES);
+    mapWorkingFiles(archive, { held: UNDER_THEIR_NAMES });
     return true;
   } catch (error) {
     if (error instanceof IncompleteError) return false;

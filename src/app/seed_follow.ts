@@ -1,19 +1,21 @@
 /**
- * Keeps one archive among many up to date: fetches what is missing, and again whenever peers tell of
- * a newer version.
+ * Keeps one archive among many up to date: fetches what is missing, and follows whatever is added.
+ * What goes wrong is told, and tried again after a while.
  */
 import { StorageError, UsageError } from "../base/errors.ts";
 import type { StopSignal, World } from "../base/world.ts";
 import type { Report } from "../core/sync/inputs.ts";
 import { Channel } from "../csp/channel.ts";
+import type { ArchiveFeeds } from "./archive_feeds.ts";
 import type { DownloadChoices } from "./checkout_plan.ts";
+import { whyStalled } from "./clone_faults.ts";
 import { CloneJob } from "./clone_job.ts";
 import type { TroveEvent } from "./events.ts";
 import type { Archive } from "./open_archive.ts";
 import { refuseForks } from "./ownership.ts";
-import { RETRY_MS, REVISIT_MS } from "./seed_limits.ts";
+import { RETRY_MS, REVISIT_MS, STALL_MS } from "./seed_limits.ts";
 import type { Share } from "./seed_news.ts";
-import type { ArchiveFeeds, Director, Synchronizer } from "./synchronizer.ts";
+import type { Director, Synchronizer } from "./synchronizer.ts";
 
 export interface FollowOptions {
   readonly world: World;
@@ -38,15 +40,17 @@ export class Follower implements Director {
   #mayBegin = false;
   /** Peers were compared with, or there was nothing to compare. */
   #isBegun = false;
+  /** Begun when something is missing. It goes on until something goes wrong. */
   #job?: CloneJob;
-  /** The job is over, and what is left to be done without peers is being done. */
-  #finishing = false;
   #ended = false;
+  /** The version whose files are all here, and the last one of which that was told. */
   #synced: number | undefined;
+  #told: number | undefined;
   /** Every entry that any peer told of is here. */
   #knowsAll = false;
-  #isComplete = false;
   #newsAt: number;
+  /** Nothing came for long, and that was told. */
+  #isStalled = false;
   /** After a failure: not before. */
   #retryAt = -Infinity;
   /** Not even when somebody comes who may have what is missing. */
@@ -56,13 +60,13 @@ export class Follower implements Director {
   constructor(archive: Archive, options: FollowOptions) {
     this.#archive = archive;
     this.#options = options;
-    this.#synced = options.synced;
+    this.#synced = this.#told = options.synced;
     this.#newsAt = this.#now();
   }
 
   /** Whether everything that any peer told of is here, as far as peers were met since it began. */
   get isComplete(): boolean {
-    return this.#isComplete;
+    return this.#knowsAll && this.#isHere;
   }
 
   /** When something came, or somebody, in milliseconds of the world's clock. */
@@ -70,7 +74,7 @@ export class Follower implements Director {
     return this.#newsAt;
   }
 
-  /** What the job told last of how far it has come. */
+  /** How far it has come, while something is missing. */
   get share(): Share | undefined {
     return this.#share;
   }
@@ -85,33 +89,35 @@ export class Follower implements Director {
       const { metadata } = this.#options.feeds;
       this.#newsAt = this.#now();
       this.#isBegun = true;
-      if (this.#synced === undefined || this.#synced !== this.#archive.version) this.#startJob();
-      sync.input({ kind: "follow", feed: metadata });
+      if (this.#isHere) sync.input({ kind: "follow", feed: metadata });
+      else this.#startJob(sync);
       for (const address of peers) sync.input({ kind: "found", address, primary: metadata });
     });
   }
 
   onReport(report: Report, sync: Synchronizer): void {
-    const { metadata } = this.#options.feeds;
-    if (report.kind === "peer-opened" || report.kind === "downloaded") this.#newsAt = this.#now();
-    if (report.kind === "downloaded") this.#isComplete = false;
-    if (report.kind === "downloaded" && report.feed === metadata) this.#knowsAll = false;
-    if (report.kind === "complete" && report.feed === metadata) this.#knowsAll = true;
-    if (this.#finishing || !this.#isBegun) return;
-    if (this.#job !== undefined) return this.#job.onReport(report, sync);
-    const isHere = this.#archive.version === this.#synced;
-    if (isHere) this.#isComplete ||= this.#knowsAll;
-    else if (report.kind === "peer-opened" || report.kind === "downloaded" || this.#knowsAll) {
-      this.#go(sync);
+    const isAboutEntries = "feed" in report && report.feed === this.#options.feeds.metadata;
+    const mayHelp = report.kind === "peer-opened" || report.kind === "downloaded";
+    if (mayHelp) {
+      this.#newsAt = this.#now();
+      this.#isStalled = false;
     }
+    if (isAboutEntries && report.kind === "downloaded") this.#knowsAll = false;
+    if (isAboutEntries && report.kind === "complete") this.#knowsAll = true;
+    if (this.#job !== undefined) this.#job.onReport(report, sync);
+    else if (this.#isBegun && !this.#isHere && (mayHelp || this.#knowsAll)) this.#startJob(sync);
+    this.#tellSynced();
   }
 
   onTick(sync: Synchronizer): void {
-    if (this.#finishing || this.#ended) return;
-    if (this.#job !== undefined) return this.#job.onTick(sync);
+    if (this.#ended) return;
+    if (this.#job !== undefined) {
+      this.#job.onTick(sync);
+      return this.#tellStalled(sync);
+    }
     if (!this.#mayBegin || this.#tasks.size > 0 || this.#now() < this.#retryAt) return;
     if (!this.#isBegun) this.begin(sync);
-    else if (this.#knowsAll && !this.#isComplete) this.#go(sync);
+    else if (this.#knowsAll && !this.#isHere) this.#startJob(sync);
   }
 
   /** Nothing may be under way in the folder from here on. */
@@ -122,68 +128,64 @@ export class Follower implements Director {
     while (this.#tasks.size > 0) await Promise.all(this.#tasks);
   }
 
-  #startJob(): void {
-    const { world, feeds, peers, choices, emit } = this.#options;
-    const job: CloneJob = new CloneJob(this.#archive, {
-      ...choices,
-      world,
-      peers,
-      dir: this.#archive.paths.dir,
-      signals: this.#signals,
-      emit: (event) => {
-        if (event.event === "synced") this.#synced = event.version;
-        if (event.event === "progress") this.#share = event;
-        else if (!isPeerNews(event)) emit(event);
-      },
-    }, { feeds, onEnd: (sync, failure) => this.#endJob(job, sync, failure) });
-    this.#job = job;
+  get #isHere(): boolean {
+    return this.#synced === this.#archive.version;
   }
 
-  /** Fetch once more. */
-  #go(sync: Synchronizer): void {
+  #startJob(sync: Synchronizer): void {
     if (this.#ended || this.#now() < this.#blockedUntil) return;
-    const { metadata } = this.#options.feeds;
-    this.#startJob();
-    // What was told of the metadata is not told again.
-    if (this.#knowsAll) this.#job!.onReport({ kind: "complete", feed: metadata }, sync);
-    else sync.input({ kind: "follow", feed: metadata });
-  }
-
-  #endJob(job: CloneJob, sync: Synchronizer, failure: unknown): void {
-    if (this.#job !== job || this.#finishing || this.#ended) return;
-    this.#finishing = true;
-    this.#run(async () => {
-      try {
-        await job.end();
-        if (this.#ended) return;
-        if (failure !== undefined) throw failure;
-        await job.finish();
-      } finally {
-        this.#finishing = false;
-        this.#job = undefined;
+    const { world, feeds, choices, emit } = this.#options;
+    const job: CloneJob = new CloneJob(this.#archive, {
+      ...{ ...choices, world, feeds, joined: true, live: true },
+      emit: (event) => {
+        if (event.event === "progress") {
+          this.#share = event;
+          return;
+        }
+        if (!isPeerNews(event)) emit(event);
+        if (event.event !== "synced") return;
+        this.#synced = event.version;
         this.#share = undefined;
-      }
-    }, () => this.#settle(sync));
+        this.#tellSynced();
+      },
+    }, (failure) => this.#endJob(job, failure));
+    this.#job = job;
+    job.join(sync);
   }
 
-  /** A round is over; newer entries may have come meanwhile. */
-  #settle(sync: Synchronizer): void {
-    const { version } = this.#archive;
-    if (this.#ended || this.#synced === undefined) return;
-    this.#isComplete = this.#knowsAll && version === this.#synced;
-    if (this.#isComplete) this.#options.onSynced(version);
-    else if (this.#knowsAll && this.#now() >= this.#retryAt) this.#go(sync);
+  #endJob(job: CloneJob, failure: unknown): void {
+    if (this.#ended) return;
+    this.#run(async () => {
+      await job.end();
+      this.#job = undefined;
+      this.#share = undefined;
+      if (!this.#ended) throw failure;
+    });
+  }
+
+  /** Tell of a version that is all here, once. */
+  #tellSynced(): void {
+    if (this.#ended || !this.isComplete || this.#told === this.#synced) return;
+    this.#told = this.#synced;
+    this.#options.onSynced(this.#synced!);
+  }
+
+  /** Tell that peers do not have what is missing, once until something comes. */
+  #tellStalled(sync: Synchronizer): void {
+    if (this.#isStalled || this.#isHere || this.#now() - this.#newsAt < STALL_MS) return;
+    this.#isStalled = true;
+    if (sync.openPeers > 0) this.#options.onFailure(whyStalled(STALL_MS));
   }
 
   /** Keep hold of work until it ends; what goes wrong is told, unless nobody wants it any more. */
-  #run(work: () => Promise<void>, after: () => void = () => {}): void {
+  #run(work: () => Promise<void>): void {
     const task = work().catch((error) => {
       // What is wrong with the folder, unlike what peers do not have, is not put right by itself.
       const isOurs = error instanceof UsageError || error instanceof StorageError;
       this.#retryAt = this.#now() + (isOurs ? REVISIT_MS : RETRY_MS);
       if (isOurs) this.#blockedUntil = this.#retryAt;
       if (!this.#ended) this.#options.onFailure(error);
-    }).then(after).finally(() => this.#tasks.delete(task));
+    }).finally(() => this.#tasks.delete(task));
     this.#tasks.add(task);
   }
 
@@ -194,6 +196,6 @@ export class Follower implements Director {
 
 /** Told by whoever hears of all peers of the archive. */
 function isPeerNews(event: TroveEvent): boolean {
-  return event.event === "peer" ||
+  return event.event === "peer" || event.event === "uploaded" ||
     event.event === "warning" && (event.code === "peer-failed" || event.code === "damaged");
 }

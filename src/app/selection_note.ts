@@ -39,11 +39,12 @@ export interface SelectionSource {
 /**
  * The selection that holds in an archive's folder.
  *
+ * @param version What is looked at to tell whose a `.datdownload` is; the newest one if left out.
  * @throws {StorageError} If the note cannot be read, or makes no sense.
  * @throws {IncompleteError} If it takes metadata that is not here to know.
  */
-export function selectionOf(archive: Archive): Selection {
-  const { paths, owned, version, entry } = archive;
+export function selectionOf(archive: Archive, version = archive.version): Selection {
+  const { paths, owned, entry } = archive;
   const has = (path: string) => runLookup(findFile(version, path), entry)?.stat !== undefined;
   return new Selection(selectionIn({ paths, owned, has }));
 }
@@ -91,14 +92,18 @@ function noteOf({ select, exclude }: SelectionRules): Uint8Array {
 }
 
 /** What is to be fetched: what was asked for, or what was remembered. @throws as `selectionOf` */
-export function chosenSelection(archive: Archive, asked?: SelectionRules): Selection {
-  return asked === undefined ? selectionOf(archive) : new Selection(asked);
+export function chosenSelection(
+  archive: Archive,
+  asked?: SelectionRules,
+  version?: number,
+): Selection {
+  return asked === undefined ? selectionOf(archive, version) : new Selection(asked);
 }
 
 /** What the files here were selected by. Where that cannot be told, none counts as fetched. */
-export function selectionBefore(archive: Archive): Selection {
+export function selectionBefore(archive: Archive, version?: number): Selection {
   try {
-    return selectionOf(archive);
+    return selectionOf(archive, version);
   } catch (error) {
     if (!(error instanceof StorageError)) throw error;
     return new Selection({ select: [], exclude: ["**"] });
@@ -169,15 +174,19 @@ function partialError(what: string, hint: string): UsageError {
 }
 
 /**
- * The live files of the newest version, those that are selected first: of several with the same
- * blocks, the first is where these lie.
+ * The live files of a version, those that are selected first: of several with the same blocks, the
+ * first is where these lie.
  *
+ * @param version The newest one, if left out.
  * @throws {IncompleteError} If the metadata is not complete.
  */
-export function* filesSelectedFirst(archive: Archive): Generator<WalkedFile, void, void> {
-  const selection = selectionOf(archive);
+export function* filesSelectedFirst(
+  archive: Archive,
+  version = archive.version,
+): Generator<WalkedFile, void, void> {
+  const selection = selectionOf(archive, version);
   const others: WalkedFile[] = [];
-  for (const file of runItems(walkFiles(archive.version), archive.entry)) {
+  for (const file of runItems(walkFiles(version), archive.entry)) {
     if (selection.isEverything || selection.selects(file.path)) yield file;
     else others.push(file);
   }

@@ -25,6 +25,7 @@ import { Ticker } from "../csp/ticker.ts";
 import type { FeedStore } from "../io/feed_store.ts";
 import type { Connection } from "../io/connection.ts";
 import { type Inbound, PeerLink } from "../io/peer_link.ts";
+import type { ArchiveFeeds } from "./archive_feeds.ts";
 import { GuardedReader } from "./guarded_reader.ts";
 import type { PeerListener } from "../io/peer_listener.ts";
 import { PeerNetwork } from "../io/peer_network.ts";
@@ -42,12 +43,6 @@ export interface Director {
    * the rest goes on; without it the loop ends with the error.
    */
   onStorageFailure?(error: unknown, sync: Synchronizer): void;
-}
-
-/** The numbers of an archive's two feeds. */
-export interface ArchiveFeeds {
-  readonly metadata: FeedId;
-  readonly content: FeedId;
 }
 
 export interface SynchronizerOptions {

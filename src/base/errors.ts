@@ -49,6 +49,9 @@ export class StorageError extends TroveError {
   override readonly code = "storage";
 }
 
+/** Somebody put something where a file belongs since it was looked at: looking again may help. */
+export class ObstacleError extends StorageError {}
+
 /** Another process has this archive open for writing. */
 export class LockedError extends TroveError {
   override readonly code = "locked";

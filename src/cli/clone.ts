@@ -18,11 +18,15 @@ export function addClone({ program, world, perform }: CommandLine): void {
     examples: [
       "clone dat://… photos --peer 192.0.2.7:3282",
       "clone dat://… photos --history --peer 192.0.2.7:3282",
+      "clone dat://… photos --live --peer 192.0.2.7:3282   # follow every change",
       "clone samples --feed 64-HEX-DIGITS --peer 192.0.2.7:3282",
       "clone dat://… photos --select 2024 --select '**/*.txt' --peer 192.0.2.7:3282",
     ],
   });
-  addDownloadOptions(addStdioOption(addPeerOptions(command, world, "give up")))
+  addDownloadOptions(
+    addStdioOption(addPeerOptions(command, world, "give up, or stop following,")),
+  )
+    .option("--live", "stay: follow every change, and serve what is here")
     .option("--feed <key>", "fetch a hypercore by itself: trove clone [dir] --feed KEY")
     .action((link: string | undefined, dir: string | undefined, options: CloneCommandOptions) =>
       perform(
@@ -67,6 +71,11 @@ async function fetchFeed(
   if (given !== undefined) {
     const name = given.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
     throw new UsageError(`Cannot use --${name} with --feed: a feed by itself has no files`);
+  }
+  if (options.live) {
+    throw new UsageError("Cannot use --live with --feed: a feed by itself is fetched once", {
+      hint: "run the same command again for what is added later",
+    });
   }
   if (more !== undefined) {
     throw new UsageError(`Cannot fetch a feed into two folders, "${dir}" and "${more}"`, {

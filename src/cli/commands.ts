@@ -16,6 +16,7 @@ import { addRepair } from "./repair.ts";
 import { addSeed } from "./seed.ts";
 import { addShare } from "./share.ts";
 import { addStatus } from "./status.ts";
+import { addSync } from "./sync.ts";
 import { addVerify } from "./verify.ts";
 
 export const COMMANDS: readonly ((line: CommandLine) => void)[] = [
@@ -24,6 +25,7 @@ export const COMMANDS: readonly ((line: CommandLine) => void)[] = [
   addClone,
   addPull,
   addSeed,
+  addSync,
   addStatus,
   addLog,
   addLs,

@@ -46,4 +46,6 @@ export interface DownloadOptions extends PeerOptions {
   readonly keepDeleted?: boolean;
   readonly maxDelete?: number;
   readonly dryRun?: boolean;
+  /** Stay, and follow what the origin adds. */
+  readonly live?: boolean;
 }

@@ -2,31 +2,37 @@
 import { UsageError } from "../base/errors.ts";
 import type { DownloadOptions as Download } from "../mod.ts";
 import type { CommandContext, DownloadOptions } from "./context.ts";
-import { listenIfAsked, networkOf } from "./peer_choices.ts";
+import { listenAlways, listenIfAsked, networkOf } from "./peer_choices.ts";
 
 /**
- * From where and how to download, as the options say.
+ * From where and how to download, as the options say. Whoever stays listens.
  *
- * @throws {UsageError} If there is no way to meet a peer.
+ * @throws {UsageError} If there is no way to meet a peer, or the options contradict each other.
  */
 export function downloadFrom(
   command: string,
   options: DownloadOptions,
   { world, output }: CommandContext,
 ): Download {
+  const { live, dryRun, stdio } = options;
+  if (live && dryRun) {
+    throw new UsageError(`Cannot ${command} for ever without changing anything`, {
+      hint: "leave --dry-run out, or --live",
+    });
+  }
   const peers = options.peer ?? [];
-  const { stdio } = options;
-  const listen = listenIfAsked(options);
+  const listen = live ? listenAlways(options) : listenIfAsked(options);
   if (peers.length === 0 && listen === undefined && !stdio) {
     throw new UsageError(`Cannot ${command} without a peer`, {
       hint: "name one that has the archive with --peer HOST:PORT",
     });
   }
   const { select, exclude } = options;
-  const { history, overwrite, keepLocal, keepDeleted, maxDelete, dryRun } = options;
+  const { history, overwrite, keepLocal, keepDeleted, maxDelete } = options;
   return {
     world,
     peers,
+    live,
     listen,
     stdio,
     network: networkOf(options, world),
@@ -34,7 +40,10 @@ export function downloadFrom(
     selection: select === undefined && exclude === undefined
       ? undefined
       : { select: select ?? [], exclude: exclude ?? [] },
-    onEvent: (event) => output.emit(event),
+    onEvent: (event) => {
+      output.emit(event);
+      if (live && event.event === "listening") output.say("Press Ctrl-C to stop");
+    },
     signals: true,
     ...{ history, overwrite, keepLocal, keepDeleted, maxDelete, dryRun },
   };

@@ -5,7 +5,7 @@
  */
 import { join } from "node:path";
 import { EMPTY_BYTES } from "../base/bytes.ts";
-import { StorageError, TroveError } from "../base/errors.ts";
+import { ObstacleError, StorageError, TroveError } from "../base/errors.ts";
 import type { BlockRange, BlockSpan, BlockStore } from "../core/feed/block_store.ts";
 import { BufferPool } from "./buffer_pool.ts";
 import { BLOCK_BYTES } from "./file_blocks.ts";
@@ -48,9 +48,9 @@ export interface HeldBlocks {
 }
 
 interface Slot {
-  readonly file: ContentFile;
+  file: ContentFile;
   /** Other names for the very same blocks; they get a copy. */
-  readonly copies: ContentFile[];
+  copies: ContentFile[];
   /** Blocks that are not here yet. */
   missing: number;
   /** Whether its bytes lie under its own name, or in the staging folder. */
@@ -77,6 +77,11 @@ export class ContentFiles implements BlockStore {
   #writes: { slot: Slot; offset: number; bytes: Uint8Array }[] = [];
   #finished: Slot[] = [];
   #mapped = false;
+  /**
+   * Told of a complete file that cannot have its name because something else has it; without this,
+   * `settle` throws. Its blocks stay in the staging folder.
+   */
+  onObstacle: ((file: ContentFile, error: ObstacleError) => void) | undefined;
 
   /**
    * @param options.dir The archive's folder.
@@ -108,17 +113,21 @@ export class ContentFiles implements BlockStore {
       if (last?.file.offset === file.offset) last.copies.push(file);
       else this.#slots.push(slotOf(file, held));
     }
-    // Complete in the staging folder: the process ended before the file got its name.
-    this.#finished = this.#slots.filter((slot) => slot.missing === 0 && slot.place === "staged");
+    this.#finished = this.#slots.filter(isUnnamed);
   }
 
   /**
    * Say what a few changes did to the files of `setFiles`: some are gone or were replaced, others
    * came. What was open of them is closed, for another file may have the name.
+   *
+   * Files must not overlap then as above. One that comes to the blocks of a file that is complete
+   * under its name is taken to be there already, and of several with the same blocks one goes only
+   * when all of them are.
    */
   changeFiles(changes: FileChanges, held: HeldBlocks): void {
     this.flush();
     this.#recent = undefined;
+    this.#last = undefined;
     const gone = new Map<number, Set<string>>();
     for (const { target, offset } of changes.gone) {
       this.#handles.close(target);
@@ -127,20 +136,33 @@ export class ContentFiles implements BlockStore {
       else targets.add(target);
     }
     if (gone.size > 0) {
-      this.#slots = this.#slots.flatMap((slot) => {
-        const targets = gone.get(slot.file.offset);
-        if (targets === undefined) return slot;
-        const left = [slot.file, ...slot.copies].filter(({ target }) => !targets.has(target));
-        return left.length === 0 ? [] : { ...slot, file: left[0], copies: left.slice(1) };
-      });
+      this.#slots = this.#slots.filter((slot) => this.#keeps(slot, gone.get(slot.file.offset)));
+      this.#finished = this.#finished.filter((slot) => this.#find(slot.file.offset) === slot);
     }
+    const fresh = new Map<number, Slot>();
     for (const file of changes.come) {
       this.#handles.close(file.target);
-      const at = this.#after(file.offset);
-      const before = this.#slots[at - 1];
-      if (before?.file.offset === file.offset) before.copies.push(file);
-      else this.#slots.splice(at, 0, slotOf(file, held));
+      const before = this.#slots[this.#after(file.offset) - 1];
+      const same = before?.file.offset === file.offset ? before : fresh.get(file.offset);
+      if (same !== undefined) same.copies.push(file);
+      else fresh.set(file.offset, slotOf(file, held));
     }
+    if (fresh.size === 0) return;
+    this.#slots = [...this.#slots, ...fresh.values()].sort((a, b) => a.file.offset - b.file.offset);
+    for (const slot of fresh.values()) if (isUnnamed(slot)) this.#finished.push(slot);
+  }
+
+  /** Take places from a slot. Answers false if none is left. */
+  #keeps(slot: Slot, gone: ReadonlySet<string> | undefined): boolean {
+    if (gone === undefined) return true;
+    const [file, ...copies] = [slot.file, ...slot.copies].filter(({ target }) => !gone.has(target));
+    if (file === undefined) {
+      this.#handles.close(this.stagingPath(slot.file.offset));
+      return false;
+    }
+    slot.file = file;
+    slot.copies = copies;
+    return true;
   }
 
   /** Where the blocks of a file that is not complete grow. */
@@ -226,19 +248,28 @@ export class ContentFiles implements BlockStore {
     this.#finished = [];
     const settled: BlockRange[] = [];
     for (const slot of finished) {
-      const { file } = slot;
-      for (const copy of slot.copies) this.#copy(slot, copy);
-      if (slot.place === "staged") {
-        this.#handles.close(this.stagingPath(file.offset));
-        nameFile(this.#dir, this.stagingPath(file.offset), file);
-        slot.place = "final";
-        settled.push({ start: file.offset, end: file.offset + file.blocks });
-      } else {
-        this.#handles.close(file.target);
-        dress(file.target, file);
+      try {
+        this.#settleOne(slot, settled);
+      } catch (error) {
+        if (this.onObstacle === undefined || !(error instanceof ObstacleError)) throw error;
+        this.onObstacle(slot.file, error);
       }
     }
     return settled;
+  }
+
+  #settleOne(slot: Slot, settled: BlockRange[]): void {
+    const { file } = slot;
+    for (const copy of slot.copies) this.#copy(slot, copy);
+    if (slot.place === "staged") {
+      this.#handles.close(this.stagingPath(file.offset));
+      nameFile(this.#dir, this.stagingPath(file.offset), file);
+      slot.place = "final";
+      settled.push({ start: file.offset, end: file.offset + file.blocks });
+    } else {
+      this.#handles.close(file.target);
+      dress(file.target, file);
+    }
   }
 
   /** Working files belong to the user: giving up blocks removes nothing. */
@@ -311,6 +342,11 @@ export class ContentFiles implements BlockStore {
 
 function covers({ file }: Slot, block: number): boolean {
   return block >= file.offset && block < file.offset + file.blocks;
+}
+
+/** Complete in the staging folder: a process ended before the file got its name. */
+function isUnnamed({ missing, place }: Slot): boolean {
+  return missing === 0 && place === "staged";
 }
 
 function slotOf(file: ContentFile, held: HeldBlocks): Slot {

@@ -9,7 +9,7 @@
  */
 import { closeSync, constants, fchmodSync, futimesSync, openSync } from "node:fs";
 import { dirname } from "node:path";
-import { StorageError } from "../base/errors.ts";
+import { ObstacleError, StorageError } from "../base/errors.ts";
 import { ensureFolder, lookAt } from "./folder.ts";
 import { storageError } from "./handle_cache.ts";
 import { isSameFile, kindOf } from "./no_follow.ts";
@@ -90,7 +90,7 @@ export function giveName(
   ensureFolder(root, target);
   const standing = lookAt(target);
   if (before !== undefined && standing !== undefined && !isMarked(standing, before)) {
-    throw new StorageError(
+    throw new ObstacleError(
       `Cannot give "${target}" its name: somebody else wrote there meanwhile`,
       { hint: "nothing of that was changed; run the same command again" },
     );

@@ -1,6 +1,6 @@
 /** Folders on disk: making them without following links, and walking them in the archive's order. */
 import { dirname, join, relative, sep } from "node:path";
-import { StorageError } from "../base/errors.ts";
+import { ObstacleError, StorageError } from "../base/errors.ts";
 import { storageError } from "./handle_cache.ts";
 
 /**
@@ -26,7 +26,7 @@ export function ensureFolder(root: string, target: string): void {
       }
     } else if (!info.isDirectory) {
       const what = info.isSymlink ? "a symbolic link" : "a file";
-      throw new StorageError(`Cannot write "${target}": "${path}" is ${what}, not a folder`, {
+      throw new ObstacleError(`Cannot write "${target}": "${path}" is ${what}, not a folder`, {
         hint: "move it out of the way and run the same command again",
       });
     }

@@ -3,7 +3,12 @@
  * each block comes with the proof that a peer would send.
  */
 import { join } from "node:path";
-import { finishCheckout, planCheckout } from "../../src/app/checkout.ts";
+import {
+  type CheckoutOptions,
+  finishCheckout,
+  planCheckout,
+  planUpdate,
+} from "../../src/app/checkout.ts";
 import type { CheckoutPlan, DownloadChoices } from "../../src/app/checkout_plan.ts";
 import type { TroveEvent } from "../../src/app/events.ts";
 import { type Archive, createArchive, openClone } from "../../src/app/open_archive.ts";
@@ -100,6 +105,8 @@ export class CraftedCopy {
   readonly warnings: string[] = [];
   /** The other events. */
   readonly events: TroveEvent[] = [];
+  /** How many of the plans of `follow` were not for the changes alone. */
+  wholePlans = 0;
   /** How the copy is brought up to date. */
   choices: DownloadChoices = {};
 
@@ -117,6 +124,13 @@ export class CraftedCopy {
   async open<T>(body: (archive: Archive) => Promise<T> | T): Promise<T> {
     const { publicKey } = this.owner.archive.metadata;
     using archive = openClone(this.dir, { world: this.world, publicKey });
+    this.update(archive);
+    archive.openContent();
+    return await body(archive);
+  }
+
+  /** Take in the entries that the owner added. */
+  update(archive: Archive): void {
     const { metadata } = this.owner.archive;
     for (let block = 0; block < metadata.length; block++) {
       if (archive.metadata.hasBlock(block)) continue;
@@ -124,19 +138,31 @@ export class CraftedCopy {
       archive.metadata.put(fetchBlock(metadata, archive.metadata, { block, value }));
     }
     archive.metadata.commit();
-    archive.openContent();
-    return await body(archive);
   }
 
   plan(archive: Archive, signal?: AbortSignal): Promise<CheckoutPlan> {
-    return planCheckout(archive, {
+    return planCheckout(archive, { ...this.#options, signal });
+  }
+
+  /** Plan as who stays: only what changed since `before`, where that can be told. */
+  async follow(archive: Archive, before?: CheckoutPlan): Promise<CheckoutPlan> {
+    if (before?.followed !== undefined) {
+      const options = { ...this.#options, onApply: () => {} };
+      const plan = await planUpdate(archive, before.followed, options);
+      if (plan !== undefined) return plan;
+    }
+    this.wholePlans++;
+    return planCheckout(archive, { ...this.#options, follow: true });
+  }
+
+  get #options(): CheckoutOptions {
+    return {
       ...this.choices,
-      signal,
       emit: (event) => {
         if (event.event === "warning") this.warnings.push(event.message);
         else this.events.push(event);
       },
-    });
+    };
   }
 
   /** Fetch the blocks of a plan that `wants`, in order; gives those that came. */

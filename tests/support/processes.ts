@@ -187,6 +187,16 @@ export class Process implements AsyncDisposable {
     return `${this.name} ${what}\nlast lines:\n${said}\nstderr:\n${this.#stderr.slice(-4000)}`;
   }
 
+  /** Write a line to its stdin, which has to be piped. */
+  async tell(line: string): Promise<void> {
+    const writer = this.#stdin!.getWriter();
+    try {
+      await writer.write(new TextEncoder().encode(`${line}\n`));
+    } finally {
+      writer.releaseLock();
+    }
+  }
+
   /** Send a signal. A process that is gone already is left in peace. */
   signal(signal: Deno.Signal): void {
     try {

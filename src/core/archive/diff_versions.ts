@@ -5,7 +5,14 @@
  * Source: spec of the drive, section 9; append-tree 2.4.4.
  */
 import type { Stat } from "./entry.ts";
-import { type Branch, type Child, listFolder, type Listing, rootBranch } from "./folder_listing.ts";
+import {
+  type Branch,
+  type Child,
+  listedAlike,
+  listFolder,
+  type Listing,
+  rootBranch,
+} from "./folder_listing.ts";
 import { type Budget, budgetFor, need, type Steps } from "./steps.ts";
 import { compareNames } from "./tree_path.ts";
 
@@ -71,7 +78,8 @@ export function* diffVersions(from: number, to: number): Steps<ReportedChange, v
 
 /**
  * What `walkFiles` tells of one version and not of the other, by path and entry; the `del` of a
- * path before its `put`. In the order of a walk over both. Throws as above.
+ * path before its `put`. In the order of a walk over both. Of a folder that differs only the children
+ * that do are asked for. Throws as above.
  */
 export function* changedFiles(from: number, to: number): Steps<Change, void> {
   const budget = budgetFor(from + to);
@@ -81,8 +89,10 @@ export function* changedFiles(from: number, to: number): Steps<Change, void> {
     to: roots.to && { path: "/", seq: 0, below: roots.to },
   }];
   for (let pair = stack.pop(); pair !== undefined; pair = stack.pop()) {
-    const before = yield* listIfAny(pair.from?.below, budget);
-    const after = yield* listIfAny(pair.to?.below, budget);
+    const [from, to] = [pair.from?.below, pair.to?.below];
+    const skip = from && to && listedAlike(from, to);
+    const before = yield* listIfAny(from, budget, skip);
+    const after = yield* listIfAny(to, budget, skip);
     const old = fileOf(pair.from, before);
     const now = fileOf(pair.to, after);
     if (old?.seq !== now?.seq) {
@@ -99,8 +109,12 @@ function* openRoots(from: number, to: number, budget: Budget): Steps<never, Pair
   return { from: before, to: after };
 }
 
-function* listIfAny(branch: Branch | undefined, budget: Budget): Steps<never, Listing> {
-  return branch === undefined ? NOTHING : yield* listFolder(branch, budget);
+function* listIfAny(
+  branch: Branch | undefined,
+  budget: Budget,
+  skip?: ReadonlySet<number>,
+): Steps<never, Listing> {
+  return branch === undefined ? NOTHING : yield* listFolder(branch, budget, skip);
 }
 
 /** Whether both are the same entry and lead on to the same lists, so that nothing differs below. */

@@ -60,14 +60,44 @@ export function rootBranch(entry: Entry, depth = 0): Branch | undefined {
 }
 
 /**
- * Read the folder. Asks for every entry listed, once, except the branch's own.
+ * The entries that two versions of a folder both list, and that need not be read to see how the
+ * versions differ: each leads to the same child on both sides.
+ *
+ * The last one of a list is not among them, for it tells whether a file has the folder's own name;
+ * nor is a branch itself. Where a branch is not in its own list and has more lists (a delete with
+ * others left beside it), any entry may be the child for which the branch's own lists count.
+ */
+export function listedAlike(a: Branch, b: Branch): ReadonlySet<number> {
+  const [ofA, ofB] = [a, b].map((branch) => readList(branch.lists, { pos: branch.at }, branch));
+  if (!isPlain(a, ofA) || !isPlain(b, ofB)) return new Set();
+  const inA = new Set(ofA);
+  const alike = new Set(ofB.filter((seq) => inA.has(seq)));
+  for (const seq of [a.seq, b.seq, ofA.at(-1), ofB.at(-1)]) alike.delete(seq!);
+  return alike;
+}
+
+/** Whether the branch's own lists say nothing about a child that another entry is listed for. */
+function isPlain(branch: Branch, list: readonly number[]): boolean {
+  if (list.at(-1) === branch.seq) return true;
+  const cursor = { pos: branch.at };
+  skipList(branch.lists, cursor, branch.seq);
+  return !hasMore({ ...branch, depth: branch.depth + 1, at: cursor.pos });
+}
+
+/**
+ * Read the folder. Asks for every entry listed, once, except the branch's own and those in `skip`,
+ * which are left out.
  *
  * An entry that is listed where its name does not belong is passed over, and of two with the same
  * name the newer counts: so every folder of a hostile feed has one path and is come to once.
  *
  * @throws {ArchiveError} If the list is malformed.
  */
-export function* listFolder(branch: Branch, budget: Budget): Steps<never, Listing> {
+export function* listFolder(
+  branch: Branch,
+  budget: Budget,
+  skip?: ReadonlySet<number>,
+): Steps<never, Listing> {
   const { depth } = branch;
   const cursor = { pos: branch.at };
   const list = readList(branch.lists, cursor, branch);
@@ -76,6 +106,7 @@ export function* listFolder(branch: Branch, budget: Budget): Steps<never, Listin
   let own: OwnEntry | undefined;
   const children = new Map<string, Child>();
   for (const seq of list) {
+    if (skip?.has(seq)) continue;
     const self = seq === branch.seq;
     const entry = self ? branch : yield* need(seq, budget);
     const names = self ? branch.names : splitPath((entry as Entry).path);

@@ -174,10 +174,12 @@ export class AddressBook {
     }
   }
 
-  /** Never try this one again in this run. */
-  ban(address: PeerAddress): void {
+  /** Never try this one again in this run, or not before `until`. */
+  ban(address: PeerAddress, until?: number): void {
     const known = this.#known.get(address);
-    if (known !== undefined) this.#turn(known, "given-up");
+    if (known === undefined || known.state === "given-up") return;
+    if (until === undefined) this.#turn(known, "given-up");
+    else this.#wait(known, until);
   }
 
   /** Nobody asks any more: what is being dialled does not count. */

@@ -7,6 +7,7 @@ import { linkTo } from "./duplicates.ts";
 import type { FeedState } from "./feed_state.ts";
 import type { FeedId, PeerAddress, QuietEnd } from "./inputs.ts";
 import {
+  BAN_MS,
   CLOSING_MS,
   FRAME_BYTES_PER_MS,
   FRAME_MS,
@@ -223,14 +224,25 @@ function retry(
   const { address, primary } = peer;
   const book = state.addresses.get(primary!);
   if (book === undefined) return; // the archive left
-  if (reason === "done") return book.ban(address);
+  const stays = state.options.live && state.options.persistent;
+  const until = stays ? state.now + BAN_MS : undefined;
+  // A peer that left because it had everything may come back with more: as after a failed dial.
+  if (reason === "done" && !stays) return book.ban(address);
   if (state.stopping) return;
   // Whoever shakes hands and hangs up at once is not asked again and again.
   if (peer.useful) book.proven(address);
   if (reason instanceof TroveError && isBreach(reason)) {
-    book.ban(address);
+    book.ban(address, until);
     if (opened) return; // `peer-closed` says why
-    state.report({ kind: "peer-failed", primary, address, reason: reason.message, error: reason });
+    const retryMs = stays ? BAN_MS : undefined;
+    state.report({
+      kind: "peer-failed",
+      primary,
+      address,
+      reason: reason.message,
+      error: reason,
+      retryMs,
+    });
     return;
   }
   // Each try that is answered brings more, so this comes to an end by itself.

@@ -83,6 +83,7 @@ export function onHandshake(state: SyncState, peer: PeerState, message: Handshak
   if (message.id !== undefined && equalBytes(message.id, state.options.id)) {
     // Both ends are ours. The one that dialled ends the link, for it knows the address to forget.
     if (!peer.dialled) return;
+    state.addresses.get(peer.primary!)?.ban(peer.address);
     return state.unlink(peer, new RemoteProtocolError("Cannot link to ourselves"));
   }
   if (message.id !== undefined && message.id.length <= MAX_ID_BYTES) {

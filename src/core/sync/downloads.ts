@@ -18,7 +18,23 @@ export function download(state: SyncState, peer: PeerState, link: FeedLink): voi
   const feed = state.feeds.get(link.feed)!;
   if (peer.phase !== "open" || !link.open || !feed.downloads || state.stopping) return;
   if (!link.compatible) askWhatItHas(state, peer, link, feed);
-  askForBlocks(state, peer, link, feed);
+  if (!feed.onHold && !isBehind(state, peer, feed)) askForBlocks(state, peer, link, feed);
+}
+
+/**
+ * Whether the peer has entries beside which the feed is announced that are not here. What they say
+ * comes first: blocks of files that it has deleted by now a peer may claim and not have, and hyperdrive
+ * 9 ends the connection when it is asked for one.
+ */
+function isBehind(state: SyncState, peer: PeerState, feed: FeedState): boolean {
+  const primary = state.feeds.get(feed.primary);
+  if (primary === undefined || primary === feed || !primary.follows || primary.forked) return false;
+  const link = peer.links.get(primary.id);
+  if (link === undefined || !link.open || state.isEmptyClaim(link)) return false;
+  if (!link.answered) return true;
+  const known = primary.reader.length;
+  const missing = primary.firstMissing(Math.min(state.told(primary), known + 1));
+  return missing !== -1 && link.remote.has(missing);
 }
 
 /** Other blocks are wanted of a feed, or from here on. */

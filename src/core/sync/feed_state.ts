@@ -30,6 +30,8 @@ export class FeedState {
   /** Fetch all blocks up to the longest length told. */
   follows = false;
   forked = false;
+  /** Nothing more is asked for. */
+  onHold = false;
   /** The feed of ours that peers are compared with, if that is what the links are for. */
   against?: FeedReader;
   /** `complete` was reported and nothing new was wanted since. */

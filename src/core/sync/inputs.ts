@@ -37,6 +37,8 @@ export type Input =
   | { kind: "want"; feed: FeedId; ranges: readonly Range[]; order?: FetchOrder }
   /** Fetch every block of a feed up to the longest length any peer tells. */
   | { kind: "follow"; feed: FeedId; order?: FetchOrder }
+  /** Ask for no more blocks of a feed, or go on. What was asked for before is taken all the same. */
+  | { kind: "hold"; feed: FeedId; held: boolean }
   /** Compare what each peer holds of a feed with `against`; fetch nothing. `probed` follows. */
   | { kind: "probe"; feed: FeedId; against: FeedReader }
   /** A peer for the archive of feed `primary` may be reached there. */

@@ -203,6 +203,12 @@ export const RETRY_MS: readonly number[] = [1000, 1000, 5000, 15_000];
 /** Waits are longer by up to this part of them, so that many peers do not come at one moment. */
 export const RETRY_JITTER = 0.25;
 
+/**
+ * Who stays for ever asks again at an address that is done, or that broke the protocol: another
+ * program may be there by now, or this one has put right what was wrong.
+ */
+export const BAN_MS = 15_000;
+
 /** Addresses waiting to be dialled, and dialled at once. */
 export const MAX_ADDRESSES = 1000;
 export const MAX_DIALS = 16;

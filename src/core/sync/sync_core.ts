@@ -102,6 +102,12 @@ export class SyncCore {
         if (feed === undefined) return; // its archive left
         return onCleared(state, feed, input.ranges);
       }
+      case "hold": {
+        const feed = state.feeds.get(input.feed);
+        if (feed === undefined) return; // its archive left
+        feed.onHold = input.held;
+        return downloadFromAll(state, feed);
+      }
       case "probe": {
         const feed = state.feeds.get(input.feed);
         if (feed === undefined) return; // its archive left
@@ -142,7 +148,11 @@ export class SyncCore {
         const feed = state.feeds.get(input.feed);
         if (feed === undefined) return; // its archive left
         onStored(state, feed, input.blocks);
-        return downloadFromAll(state, feed);
+        // What waited for these may be asked for now: see `isBehind`.
+        for (const other of state.feeds.values()) {
+          if (other === feed || other.primary === feed.id) downloadFromAll(state, other);
+        }
+        return;
       }
       case "stop":
         state.stopping = true;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { ProofError, TroveError } from "../../../src/base/errors.ts";
 import {
+  BAN_MS,
   CLOSING_MS,
   FRAME_MS,
   HANDSHAKE_MS,
@@ -272,7 +273,7 @@ Deno.test("one that was of use is dialled again as if it had never failed", () =
 });
 
 Deno.test("one that breaks the protocol is not dialled again, and neither is one that is done", () => {
-  const breaking = new CoreDriver(ownFeed(1), { persistent: true });
+  const breaking = new CoreDriver(ownFeed(1), { persistent: true, live: false });
   const broken = redial(breaking, (peer) => {
     breaking.dial(peer, { address: "there" });
     breaking.have(peer, Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
@@ -280,13 +281,34 @@ Deno.test("one that breaks the protocol is not dialled again, and neither is one
     breaking.unlinked(peer);
   });
   assert.deepEqual(broken, { dials: 1, alone: 1 });
-  const finishing = new CoreDriver(ownFeed(1), { persistent: true });
+  const finishing = new CoreDriver(ownFeed(1));
   const finished = redial(finishing, (peer) => {
     finishing.dial(peer, { address: "there", live: false });
     finishing.say(peer, { type: "info", uploading: true, downloading: false });
     finishing.unlinked(peer);
   });
   assert.deepEqual(finished, { dials: 1, alone: 1 });
+});
+
+Deno.test("who stays for ever asks again where somebody broke the protocol, or was done", () => {
+  const breaking = new CoreDriver(ownFeed(1), { persistent: true });
+  const at: number[] = [];
+  const broken = redial(breaking, (peer) => {
+    at.push(breaking.now);
+    breaking.dial(peer, { address: "there" });
+    for (let i = 0; i < 40; i++) breaking.ask(peer, 7);
+    breaking.unlinked(peer);
+  });
+  assert.equal(broken.alone, 0);
+  assert.ok(at.length > 1 && at.slice(1).every((time, i) => time - at[i] >= BAN_MS), `${at}`);
+  const finishing = new CoreDriver(ownFeed(1), { persistent: true });
+  const finished = redial(finishing, (peer) => {
+    finishing.dial(peer, { address: "there", live: false });
+    finishing.say(peer, { type: "info", uploading: true, downloading: false });
+    finishing.unlinked(peer);
+  });
+  assert.equal(finished.alone, 0);
+  assert.ok(finished.dials > RETRY_MS.length, `${finished.dials}`);
 });
 
 Deno.test("nobody is dialled after stop", () => {

@@ -1,0 +1,64 @@
+/** Plans one version of an archive after the other, and keeps whole plans rare. */
+import type { Range } from "../base/ranges.ts";
+import type { World } from "../base/world.ts";
+import { delay } from "../io/pause.ts";
+import { planCheckout, planUpdate } from "./checkout.ts";
+import type { CheckoutPlan, DownloadChoices } from "./checkout_plan.ts";
+import { MAX_PLAN_PAUSE_MS, PAUSES_PER_PLAN } from "./clone_limits.ts";
+import type { Emit } from "./events.ts";
+import type { Archive } from "./open_archive.ts";
+
+export interface PlannerOptions extends DownloadChoices {
+  readonly world: World;
+  /** More than one version will be planned. */
+  readonly live?: boolean;
+  readonly emit: Emit;
+  /** Aborted when nobody waits for a plan any more. */
+  readonly signal: AbortSignal;
+}
+
+export class ClonePlanner {
+  readonly #archive: Archive;
+  readonly #options: PlannerOptions;
+  /** Not before then is another whole plan made. */
+  #pauseUntil = -Infinity;
+
+  constructor(archive: Archive, options: PlannerOptions) {
+    this.#archive = archive;
+    this.#options = options;
+  }
+
+  /**
+   * The plan for the newest version of which every entry is here.
+   *
+   * @param before The plan that is being carried out, or was.
+   * @param hold Called with the content blocks that may still be stored until the new plan is there.
+   * @throws As `planCheckout`. After anything but a `UsageError`, `before` must not be given again.
+   */
+  async next(
+    before: CheckoutPlan | undefined,
+    hold: (ranges: readonly Range[]) => void,
+  ): Promise<CheckoutPlan> {
+    const { world: { clock }, live, signal } = this.#options;
+    if (before?.followed !== undefined) {
+      const options = { ...this.#options, version: heldVersion(this.#archive), onApply: hold };
+      const plan = await planUpdate(this.#archive, before.followed, options);
+      if (plan !== undefined) return plan;
+    }
+    if (live) await delay(Math.max(0, this.#pauseUntil - clock.monotonic()), signal);
+    signal.throwIfAborted();
+    hold([]);
+    const begunAt = clock.monotonic();
+    const version = heldVersion(this.#archive);
+    const plan = await planCheckout(this.#archive, { ...this.#options, version, follow: live });
+    const now = clock.monotonic();
+    this.#pauseUntil = now + Math.min(MAX_PLAN_PAUSE_MS, PAUSES_PER_PLAN * (now - begunAt));
+    return plan;
+  }
+}
+
+/** The newest version of which every entry is here: more may be on their way. */
+export function heldVersion({ metadata }: Archive): number {
+  const missing = metadata.nextMissing(0, metadata.length);
+  return Math.max(0, (missing === -1 ? metadata.length : missing) - 1);
+}
