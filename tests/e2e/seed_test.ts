@@ -13,7 +13,7 @@ import {
   writeTree,
 } from "../support/trees.ts";
 
-Deno.test("real peers of both generations clone two archives from the one port of trove seed", async () => {
+Deno.test("a real peer of each generation clones its archive from the one port of trove seed", async () => {
   using temp = tempFolder();
   const home = temp.folder("home");
   const trees = [AWKWARD_FILES, manyFiles(50, { seed: "seed", largest: 4000 })];
@@ -29,19 +29,18 @@ Deno.test("real peers of both generations clone two archives from the one port o
   }
   await using seeder = await trove(["seed", "--list", temp.join("archives"), ...listen], { home });
   const { host, port } = await seeder.event("listening");
-  await Promise.all(dirs.flatMap((dir, n) =>
-    GENERATIONS.map(async (gen) => {
-      const { link } = await seeder.event("archive", { matches: (line) => line.dir === dir });
-      const copy = temp.folder(`copy ${n} ${gen}`);
-      await runPeer(
-        "clone_folder",
-        [link.slice("dat://".length), `${host}:${port}`, copy, "--gen", gen],
-        { home: temp.folder(`home of ${n} ${gen}`) },
-      );
-      const expected = withoutModes(withoutEmptyFiles(digestTree(dir)));
-      assertSameTree(withoutModes(digestTree(copy)), expected);
-    })
-  ));
+  await Promise.all(GENERATIONS.map(async (gen, n) => {
+    const dir = dirs[n];
+    const { link } = await seeder.event("archive", { matches: (line) => line.dir === dir });
+    const copy = temp.folder(`copy ${n}`);
+    await runPeer(
+      "clone_folder",
+      [link.slice("dat://".length), `${host}:${port}`, copy, "--gen", gen],
+      { home: temp.folder(`home of ${n}`) },
+    );
+    const expected = withoutModes(withoutEmptyFiles(digestTree(dir)));
+    assertSameTree(withoutModes(digestTree(copy)), expected);
+  }));
   seeder.signal("SIGINT");
   await seeder.ended(0);
 });
