@@ -29,8 +29,8 @@ import { resolveLink } from "./app/resolve_link.ts";
 import { shareFolder, type ShareOptions as Share } from "./app/share_folder.ts";
 import { stopWhen } from "./app/stop_signals.ts";
 import { UsageError } from "./base/errors.ts";
-import type { StopSignal, World } from "./base/world.ts";
-import type { Receiver } from "./csp/channel.ts";
+import type { World } from "./base/world.ts";
+
 import { parseLink } from "./crypto/link.ts";
 import { realWorld } from "./io/real_world.ts";
 
@@ -199,7 +199,7 @@ type Common = "world" | "signals" | "peers" | "stdio" | "network" | "timeoutMs" 
 async function run(
   options: RunOptions,
   work: (
-    common: Pick<Download, Common> & { readonly signals: Receiver<StopSignal> },
+    common: Pick<Download, Common> & Required<Pick<Download, "signals">>,
   ) => Promise<void>,
 ): Promise<void> {
   const { world = realWorld(), onEvent, signal, signals, peers = [] } = options;

@@ -1,6 +1,6 @@
 /** The memory of where peers may be: what to dial next, when to try again, when to give up. */
 import type { FeedId, PeerAddress } from "./inputs.ts";
-import { MAX_ADDRESSES, MAX_DIALS, RETRY_JITTER, RETRY_MS } from "./limits.ts";
+import { BAN_MS, MAX_ADDRESSES, MAX_BAN_MS, MAX_DIALS, RETRY_JITTER, RETRY_MS } from "./limits.ts";
 
 /**
  * `shared`: it leads to a peer that another link leads to as well, and is of no use while that one
@@ -15,6 +15,8 @@ interface Known {
   /** When a waiting one is due. */
   at: number;
   failures: number;
+  /** How often whoever is there broke the protocol. */
+  breaches: number;
   /** It led to a connection at some time. */
   wasLinked: boolean;
   /** The id of the peer that a shared one leads to. */
@@ -74,6 +76,7 @@ export class AddressBook {
       state: "waiting",
       at: now,
       failures: 0,
+      breaches: 0,
       wasLinked: false,
     };
     this.#known.set(address, known);
@@ -174,12 +177,23 @@ export class AddressBook {
     }
   }
 
-  /** Never try this one again in this run, or not before `until`. */
-  ban(address: PeerAddress, until?: number): void {
+  /**
+   * Whoever is there broke the protocol: the address is left alone for a while, for twice as long each
+   * time. Answers for how long.
+   */
+  breached(address: PeerAddress, now: number): number | undefined {
     const known = this.#known.get(address);
-    if (known === undefined || known.state === "given-up") return;
-    if (until === undefined) this.#turn(known, "given-up");
-    else this.#wait(known, until);
+    if (known === undefined || known.state === "given-up") return undefined;
+    const wait = Math.min(BAN_MS * 2 ** known.breaches, MAX_BAN_MS);
+    known.breaches++;
+    this.#wait(known, now + wait);
+    return wait;
+  }
+
+  /** Never try this one again in this run. */
+  ban(address: PeerAddress): void {
+    const known = this.#known.get(address);
+    if (known !== undefined) this.#turn(known, "given-up");
   }
 
   /** Nobody asks any more: what is being dialled does not count. */

@@ -7,7 +7,6 @@ import { linkTo } from "./duplicates.ts";
 import type { FeedState } from "./feed_state.ts";
 import type { FeedId, PeerAddress, QuietEnd } from "./inputs.ts";
 import {
-  BAN_MS,
   CLOSING_MS,
   FRAME_BYTES_PER_MS,
   FRAME_MS,
@@ -225,16 +224,15 @@ function retry(
   const book = state.addresses.get(primary!);
   if (book === undefined) return; // the archive left
   const stays = state.options.live && state.options.persistent;
-  const until = stays ? state.now + BAN_MS : undefined;
   // A peer that left because it had everything may come back with more: as after a failed dial.
   if (reason === "done" && !stays) return book.ban(address);
   if (state.stopping) return;
   // Whoever shakes hands and hangs up at once is not asked again and again.
   if (peer.useful) book.proven(address);
   if (reason instanceof TroveError && isBreach(reason)) {
-    book.ban(address, until);
+    const retryMs = stays ? book.breached(address, state.now) : undefined;
+    if (!stays) book.ban(address);
     if (opened) return; // `peer-closed` says why
-    const retryMs = stays ? BAN_MS : undefined;
     state.report({
       kind: "peer-failed",
       primary,
@@ -246,7 +244,7 @@ function retry(
     return;
   }
   // Each try that is answered brings more, so this comes to an end by itself.
-  if (peer.brings) return book.lost(address, state.now);
+  if (peer.brings && reason !== "done") return book.lost(address, state.now);
   // A peer that hangs up during the greeting most likely does not have the archive: this counts
   // twice, so that it is asked again, but not for long.
   if (!opened) book.failed(address, state.now);

@@ -204,10 +204,12 @@ export const RETRY_MS: readonly number[] = [1000, 1000, 5000, 15_000];
 export const RETRY_JITTER = 0.25;
 
 /**
- * Who stays for ever asks again at an address that is done, or that broke the protocol: another
- * program may be there by now, or this one has put right what was wrong.
+ * Who stays for ever asks again at an address where the protocol was broken: another program may be
+ * there by now, or this one has put right what was wrong. The wait doubles each time.
+ * Source: spec of limits.
  */
-export const BAN_MS = 15_000;
+export const BAN_MS = 60_000;
+export const MAX_BAN_MS = 3_600_000;
 
 /** Addresses waiting to be dialled, and dialled at once. */
 export const MAX_ADDRESSES = 1000;

@@ -1,7 +1,7 @@
 /** Two links to one peer: which one stays, and what becomes of the addresses. */
 import assert from "node:assert/strict";
 import { ProofError } from "../../../src/base/errors.ts";
-import { REPLACE_MS, RETRY_MS, START_REQUESTS } from "../../../src/core/sync/limits.ts";
+import { BAN_MS, REPLACE_MS, RETRY_MS, START_REQUESTS } from "../../../src/core/sync/limits.ts";
 import { answerFor, CoreDriver, emptyCopy, idOf, ownFeed } from "../../support/core_driver.ts";
 
 const [A, B, C] = [1, 2, 3];
@@ -131,6 +131,6 @@ Deno.test("a peer that breaks the rules is not dialled again because it has anot
   driver.open(B, { id: LARGER });
   driver.unlinked(A);
   driver.unlinked(B);
-  driver.pass(60_000);
+  driver.pass(BAN_MS - 1000);
   assert.equal(driver.dials.length, 1);
 });
