@@ -5,14 +5,14 @@
  */
 import { ObstacleError, UsageError } from "../base/errors.ts";
 import type { StopSignal, World } from "../base/world.ts";
-import type { FeedId, PeerId, Report } from "../core/sync/inputs.ts";
+import type { FeedId, PeerAddress, PeerId, Report } from "../core/sync/inputs.ts";
 import { Channel, type Receiver } from "../csp/channel.ts";
 import { delay } from "../io/pause.ts";
 import { finishCheckout, mapWorkingFiles, refusedError } from "./checkout.ts";
 import { writeWorkingFiles } from "./checkout_history.ts";
 import { type CheckoutPlan, contentEnd, type DownloadChoices } from "./checkout_plan.ts";
 import { PeerFaults, whyStalled } from "./clone_faults.ts";
-import { MAX_SETTLE_MS, QUIET_MS, SETTLE_MS, STALL_MS } from "./clone_limits.ts";
+import { MAX_SETTLE_MS, MAX_TOLD, QUIET_MS, SETTLE_MS, STALL_MS } from "./clone_limits.ts";
 import { ClonePlanner, heldVersion } from "./clone_planner.ts";
 import { CloneProgress } from "./clone_progress.ts";
 import type { Emit, TroveEvent } from "./events.ts";
@@ -81,6 +81,8 @@ export class CloneJob implements Director {
   #probing = false;
   /** Peers that had something from us. */
   readonly #served = new Set<PeerId>();
+  /** Addresses that were dialled in vain. */
+  readonly #unreached = new Set<PeerAddress>();
   /** Warnings so far: a newer plan finds most of the same. */
   readonly #warned = new Set<string>();
 
@@ -117,7 +119,7 @@ export class CloneJob implements Director {
   }
 
   onReport(report: Report, sync: Synchronizer): void {
-    tellPeerNews(report, this.#options.emit);
+    this.#tellPeerNews(report);
     this.#faults.take(report);
     switch (report.kind) {
       case "peer-opened":
@@ -346,9 +348,22 @@ export class CloneJob implements Director {
     this.#onMetadata(sync);
   }
 
+  /** Who stays tells once that a peer cannot be reached, until it was there again. */
+  #tellPeerNews(report: Report): void {
+    const { emit, live } = this.#options;
+    if (!live) return tellPeerNews(report, emit);
+    if (report.kind === "peer-opened") this.#unreached.delete(report.address);
+    if (report.kind === "peer-failed") {
+      if (this.#unreached.has(report.address)) return;
+      if (report.retryMs !== undefined) this.#unreached.add(report.address);
+    }
+    tellPeerNews(report, emit);
+  }
+
   #warnOnce(event: TroveEvent): void {
     if (event.event === "warning") {
       if (this.#warned.has(event.message)) return;
+      if (this.#warned.size >= MAX_TOLD) this.#warned.clear();
       this.#warned.add(event.message);
     }
     this.#options.emit(event);

@@ -5,25 +5,14 @@ import type { TroveEvent } from "../../src/app/events.ts";
 import { openClone } from "../../src/app/open_archive.ts";
 import { type Director, Synchronizer } from "../../src/app/synchronizer.ts";
 import { LiveOwner } from "../support/live_owner.ts";
-import { type TempFolder, tempFolder } from "../support/temp.ts";
+import { tempFolder } from "../support/temp.ts";
 import { TestWorld } from "../support/test_world.ts";
 import { assertSameTree, digestTree, withoutModes } from "../support/trees.ts";
 
-/** A home for one owner's folder. */
-function corner(temp: TempFolder, name: string): TempFolder {
-  const path = temp.folder(name);
-  return {
-    path,
-    folder: (name: string) => temp.folder(`${path.slice(temp.path.length + 1)}/${name}`),
-    join: (...names: string[]) => [path, ...names].join("/"),
-    [Symbol.dispose]() {},
-  } as TempFolder;
-}
-
 Deno.test("two live jobs share a synchronizer, and one ends without the other", async () => {
   using temp = tempFolder();
-  await using one = await LiveOwner.share(corner(temp, "one"), [{ path: "a", size: 70_000 }]);
-  await using two = await LiveOwner.share(corner(temp, "two"), [{ path: "b", size: 10 }]);
+  await using one = await LiveOwner.share(temp, [{ path: "a", size: 70_000 }], "one");
+  await using two = await LiveOwner.share(temp, [{ path: "b", size: 10 }], "two");
   const world = new TestWorld(temp, { home: "home", running: true });
   const owners = [one, two];
   let wake = () => {};

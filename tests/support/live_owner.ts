@@ -15,15 +15,19 @@ export class LiveOwner implements AsyncDisposable {
   #served: Served | undefined;
   #imports = 0;
 
-  private constructor(temp: TempFolder) {
-    this.dir = temp.folder("origin");
-    this.#world = new TestWorld(temp, { home: "origin-home", running: true });
+  private constructor(temp: TempFolder, name: string) {
+    this.dir = temp.folder(name);
+    this.#world = new TestWorld(temp, { home: `${name}-home`, running: true });
     this.archive = createArchive(this.dir, this.#world);
   }
 
-  /** Share a folder with these files until the result is disposed. */
-  static async share(temp: TempFolder, files: readonly FilePlan[]): Promise<LiveOwner> {
-    const owner = new LiveOwner(temp);
+  /** Share a folder of this name, with these files, until the result is disposed. */
+  static async share(
+    temp: TempFolder,
+    files: readonly FilePlan[],
+    name = "origin",
+  ): Promise<LiveOwner> {
+    const owner = new LiveOwner(temp, name);
     owner.write(files);
     await owner.import();
     owner.#served = serveArchive(owner.archive, owner.#world);
