@@ -5,19 +5,20 @@
  */
 import { ObstacleError, UsageError } from "../base/errors.ts";
 import type { StopSignal, World } from "../base/world.ts";
-import type { FeedId, PeerAddress, PeerId, Report } from "../core/sync/inputs.ts";
+import type { FeedId, Report } from "../core/sync/inputs.ts";
 import { Channel, type Receiver } from "../csp/channel.ts";
 import { delay } from "../io/pause.ts";
 import { finishCheckout, mapWorkingFiles, refusedError } from "./checkout.ts";
 import { writeWorkingFiles } from "./checkout_history.ts";
-import { type CheckoutPlan, contentEnd, type DownloadChoices } from "./checkout_plan.ts";
+import type { CheckoutPlan, DownloadChoices } from "./checkout_plan.ts";
 import { PeerFaults, whyStalled } from "./clone_faults.ts";
-import { MAX_SETTLE_MS, MAX_TOLD, QUIET_MS, SETTLE_MS, STALL_MS } from "./clone_limits.ts";
+import { ContentLength } from "./clone_length.ts";
+import { MAX_SETTLE_MS, QUIET_MS, SETTLE_MS, STALL_MS } from "./clone_limits.ts";
+import { CloneNews } from "./clone_news.ts";
 import { ClonePlanner, heldVersion } from "./clone_planner.ts";
 import { CloneProgress } from "./clone_progress.ts";
-import type { Emit, TroveEvent } from "./events.ts";
+import type { Emit } from "./events.ts";
 import type { Archive } from "./open_archive.ts";
-import { tellPeerNews } from "./peer_news.ts";
 import { untilStopped } from "./stop_signals.ts";
 import type { Director, Synchronizer } from "./synchronizer.ts";
 import { readVersionNote } from "./version_notes.ts";
@@ -52,6 +53,8 @@ export class CloneJob implements Director {
   readonly #feeds: ArchiveFeeds;
   readonly #done: (failure?: unknown) => void;
   readonly #planner: ClonePlanner;
+  readonly #news: CloneNews;
+  readonly #length: ContentLength;
   readonly #progress: CloneProgress;
   readonly #faults = new PeerFaults();
   readonly #ended = new AbortController();
@@ -76,15 +79,6 @@ export class CloneJob implements Director {
   #joinedContent = false;
   /** Every block of the content that anybody told of is here. */
   #allContent = false;
-  /** One past the last content block that an entry names. */
-  #contentEnd = 0;
-  #probing = false;
-  /** Peers that had something from us. */
-  readonly #served = new Set<PeerId>();
-  /** Addresses that were dialled in vain. */
-  readonly #unreached = new Set<PeerAddress>();
-  /** Warnings so far: a newer plan finds most of the same. */
-  readonly #warned = new Set<string>();
 
   /** @param done Called once, when the job is over or cannot go on; then `end` it. */
   constructor(archive: Archive, options: JobOptions, done: (failure?: unknown) => void) {
@@ -92,7 +86,9 @@ export class CloneJob implements Director {
     this.#options = options;
     this.#feeds = options.feeds ?? ONLY_FEEDS;
     this.#done = done;
-    const emit: Emit = (event) => this.#warnOnce(event);
+    this.#news = new CloneNews(options);
+    this.#length = new ContentLength(archive, this.#feeds.content);
+    const emit = this.#news.tell;
     const { signal } = this.#ended;
     this.#planner = new ClonePlanner(archive, { ...options, emit, signal });
     this.#progress = new CloneProgress(archive, { clock: options.world.clock, emit });
@@ -119,14 +115,11 @@ export class CloneJob implements Director {
   }
 
   onReport(report: Report, sync: Synchronizer): void {
-    this.#tellPeerNews(report);
+    this.#news.takePeer(report, this.#archive.version);
     this.#faults.take(report);
     switch (report.kind) {
       case "peer-opened":
         this.#newsAt = this.#now();
-        return;
-      case "peer-closed":
-        this.#served.delete(report.peer);
         return;
       case "downloaded":
         this.#newsAt = this.#now();
@@ -135,14 +128,8 @@ export class CloneJob implements Director {
         return this.#tellProgress(sync);
       case "uploaded":
         this.#progress.addUploaded(report.bytes);
-        this.#served.add(report.peer);
         if (this.#options.live) this.#tellProgress(sync);
         return;
-      case "peer-finished": {
-        if (!this.#options.live || !this.#served.has(report.peer)) return;
-        const { version } = this.#archive;
-        return this.#options.emit({ event: "uploaded", peer: report.address, version });
-      }
       case "complete":
         if (report.feed === this.#feeds.metadata) return this.#onMetadata(sync);
         this.#allContent = true;
@@ -152,7 +139,7 @@ export class CloneJob implements Director {
         if (this.#archive.contentFiles !== undefined || this.#isEnough()) this.#onContent(sync);
         return;
       case "probed":
-        return this.#lengthen(report, sync);
+        return this.#length.lengthen(report) ? this.#onContent(sync) : undefined;
       case "forked":
         return this.#end(report.error);
       case "alone":
@@ -302,7 +289,7 @@ export class CloneJob implements Director {
       this.#plan = before;
       const hint = error.hint === undefined ? "" : `; ${error.hint}`;
       const message = `${error.message}${hint}. The next version is tried again`;
-      this.#warnOnce({ event: "warning", code: "update-refused", message });
+      this.#news.tell({ event: "warning", code: "update-refused", message });
     }
   }
 
@@ -329,7 +316,7 @@ export class CloneJob implements Director {
     if (!this.#options.dryRun) this.#joinContent(sync);
     this.#hold(sync, false);
     if (plan === undefined) return;
-    if (archive.writable) this.#contentEnd = contentEnd(archive);
+    this.#length.measure();
     this.#newsAt = this.#now();
     if (archive.contentFiles === undefined && !this.#options.dryRun) {
       if (this.#allContent && this.#isEnough()) this.#onContent(sync);
@@ -342,61 +329,16 @@ export class CloneJob implements Director {
 
   /** Something stands where a file belongs: what that is, a whole plan finds out. */
   #onObstacle(error: ObstacleError, sync: Synchronizer): void {
-    this.#warnOnce({ event: "warning", code: "obstacle", message: error.message });
+    this.#news.tell({ event: "warning", code: "obstacle", message: error.message });
     this.#obstructed = true;
     this.#tried = undefined;
     this.#onMetadata(sync);
   }
 
-  /** Who stays tells once that a peer cannot be reached, until it was there again. */
-  #tellPeerNews(report: Report): void {
-    const { emit, live } = this.#options;
-    if (!live) return tellPeerNews(report, emit);
-    if (report.kind === "peer-opened") this.#unreached.delete(report.address);
-    if (report.kind === "peer-failed") {
-      if (this.#unreached.has(report.address)) return;
-      if (report.retryMs !== undefined) this.#unreached.add(report.address);
-    }
-    tellPeerNews(report, emit);
-  }
-
-  #warnOnce(event: TroveEvent): void {
-    if (event.event === "warning") {
-      if (this.#warned.has(event.message)) return;
-      if (this.#warned.size >= MAX_TOLD) this.#warned.clear();
-      this.#warned.add(event.message);
-    }
-    this.#options.emit(event);
-  }
-
-  /**
-   * In the owner's folder the content feed has to be as long as the entries say, or the next import
-   * would sign other blocks in the place of those that were signed elsewhere. Where none of these is
-   * wanted any more, their proof is asked for without them.
-   */
-  #lacksLength(sync: Synchronizer): boolean {
-    const { writable, content } = this.#archive;
-    if (!writable || this.#options.dryRun || content!.length >= this.#contentEnd) return false;
-    if (!this.#probing) {
-      this.#probing = true;
-      sync.input({ kind: "probe", feed: this.#feeds.content, against: content! });
-    }
-    return true;
-  }
-
-  #lengthen({ proof, feed }: Extract<Report, { kind: "probed" }>, sync: Synchronizer): void {
-    if (feed !== this.#feeds.content || proof === undefined) return;
-    const { content } = this.#archive;
-    if (proof.signed!.length > content!.length) {
-      content!.put({ ...proof, value: undefined });
-      content!.commit();
-    }
-    this.#onContent(sync);
-  }
-
   #onContent(sync: Synchronizer): void {
-    if (this.#over || this.#finished || this.#obstructed || this.#lacksLength(sync)) return;
     const { live, dryRun } = this.#options;
+    if (this.#over || this.#finished || this.#obstructed) return;
+    if (!dryRun && this.#length.isShort(sync)) return;
     if (live) return this.#finishLive(sync);
     // A newer version is about to be planned.
     if (this.#isOutdated()) return;
