@@ -5,20 +5,21 @@
  */
 import { ObstacleError, UsageError } from "../base/errors.ts";
 import type { StopSignal, World } from "../base/world.ts";
-import type { PeerId, Report } from "../core/sync/inputs.ts";
+import type { Report } from "../core/sync/inputs.ts";
 import { Channel, type Receiver } from "../csp/channel.ts";
 import { delay } from "../io/pause.ts";
 import { type ArchiveFeeds, ONLY_ARCHIVE } from "./archive_feeds.ts";
 import { finishCheckout, mapWorkingFiles, refusedError } from "./checkout.ts";
 import { writeWorkingFiles } from "./checkout_history.ts";
-import { type CheckoutPlan, contentEnd, type DownloadChoices } from "./checkout_plan.ts";
+import type { CheckoutPlan, DownloadChoices } from "./checkout_plan.ts";
 import { PeerFaults, whyStalled } from "./clone_faults.ts";
+import { ContentLength } from "./clone_length.ts";
 import { MAX_SETTLE_MS, QUIET_MS, SETTLE_MS, STALL_MS } from "./clone_limits.ts";
+import { CloneNews } from "./clone_news.ts";
 import { ClonePlanner, heldVersion } from "./clone_planner.ts";
-import { CloneProgress } from "./clone_progress.ts";
-import type { Emit, TroveEvent } from "./events.ts";
+import { CloneProgress, followsAll } from "./clone_progress.ts";
+import type { Emit } from "./events.ts";
 import type { Archive } from "./open_archive.ts";
-import { tellPeerNews } from "./peer_news.ts";
 import { chosenSelection } from "./selection_note.ts";
 import { untilStopped } from "./stop_signals.ts";
 import type { Director, Synchronizer } from "./synchronizer.ts";
@@ -48,6 +49,8 @@ export class CloneJob implements Director {
   readonly #feeds: ArchiveFeeds;
   readonly #done: (failure?: unknown) => void;
   readonly #planner: ClonePlanner;
+  readonly #news: CloneNews;
+  readonly #length: ContentLength;
   readonly #progress: CloneProgress;
   readonly #faults = new PeerFaults();
   readonly #ended = new AbortController();
@@ -72,13 +75,6 @@ export class CloneJob implements Director {
   #joinedContent = false;
   /** Every block of the content that anybody told of is here. */
   #allContent = false;
-  /** One past the last content block that an entry names. */
-  #contentEnd = 0;
-  #probing = false;
-  /** Peers that had something from us. */
-  readonly #served = new Set<PeerId>();
-  /** Warnings so far: a newer plan finds most of the same. */
-  readonly #warned = new Set<string>();
 
   /** @param done Called once, when the job is over or cannot go on; then `end` it. */
   constructor(archive: Archive, options: JobOptions, done: (failure?: unknown) => void) {
@@ -86,7 +82,9 @@ export class CloneJob implements Director {
     this.#options = options;
     this.#feeds = options.feeds ?? ONLY_ARCHIVE;
     this.#done = done;
-    const emit: Emit = (event) => this.#warnOnce(event);
+    this.#news = new CloneNews(options);
+    this.#length = new ContentLength(archive, this.#feeds.content);
+    const emit = this.#news.tell;
     const { signal } = this.#ended;
     this.#planner = new ClonePlanner(archive, { ...options, emit, signal });
     this.#progress = new CloneProgress(archive, { clock: options.world.clock, emit });
@@ -113,14 +111,11 @@ export class CloneJob implements Director {
   }
 
   onReport(report: Report, sync: Synchronizer): void {
-    tellPeerNews(report, this.#options.emit);
+    this.#news.takePeer(report, this.#archive.version);
     this.#faults.take(report);
     switch (report.kind) {
       case "peer-opened":
         this.#newsAt = this.#now();
-        return;
-      case "peer-closed":
-        this.#served.delete(report.peer);
         return;
       case "downloaded":
         this.#newsAt = this.#now();
@@ -129,14 +124,8 @@ export class CloneJob implements Director {
         return this.#tellProgress(sync);
       case "uploaded":
         this.#progress.addUploaded(report.bytes);
-        this.#served.add(report.peer);
         if (this.#options.live) this.#tellProgress(sync);
         return;
-      case "peer-finished": {
-        if (!this.#options.live || !this.#served.has(report.peer)) return;
-        const { version } = this.#archive;
-        return this.#options.emit({ event: "uploaded", peer: report.address, version });
-      }
       case "complete":
         if (report.feed === this.#feeds.metadata) return this.#onMetadata(sync);
         this.#allContent = true;
@@ -146,7 +135,7 @@ export class CloneJob implements Director {
         if (this.#archive.contentFiles !== undefined || this.#isEnough()) this.#onContent(sync);
         return;
       case "probed":
-        return this.#lengthen(report, sync);
+        return this.#length.lengthen(report) ? this.#onContent(sync) : undefined;
       case "forked":
         return this.#end(report.error);
       case "alone":
@@ -180,11 +169,6 @@ export class CloneJob implements Director {
     const { content, contentFiles } = this.#archive;
     if (this.#plan === undefined || this.#planning || contentFiles !== undefined) return false;
     return this.#plan.ranges.every(({ start, end }) => content!.nextMissing(start, end) === -1);
-  }
-
-  /** Whether every block of the content is wanted, of whatever version. */
-  get #followsAll(): boolean {
-    return this.#archive.contentFiles === undefined && this.#plan?.partial === false;
   }
 
   #stalled(now: number): boolean {
@@ -302,7 +286,7 @@ export class CloneJob implements Director {
       this.#plan = before;
       const hint = error.hint === undefined ? "" : `; ${error.hint}`;
       const message = `${error.message}${hint}. The next version is tried again`;
-      this.#warnOnce({ event: "warning", code: "update-refused", message });
+      this.#news.tell({ event: "warning", code: "update-refused", message });
     }
   }
 
@@ -318,12 +302,8 @@ export class CloneJob implements Director {
     const feed = archive.openContent();
     if (!this.#options.joined) sync.join(content, feed, metadata);
     if (archive.contentFiles !== undefined) return;
-    const { isEverything } = chosenSelection(
-      archive,
-      this.#options.selection,
-      heldVersion(archive),
-    );
-    if (isEverything) sync.input({ kind: "follow", feed: content });
+    const selection = chosenSelection(archive, this.#options.selection, heldVersion(archive));
+    if (selection.isEverything) sync.input({ kind: "follow", feed: content });
   }
 
   /** Ask for what the plan lacks. */
@@ -337,10 +317,10 @@ export class CloneJob implements Director {
     if (!this.#options.dryRun) this.#joinContent(sync);
     this.#hold(sync, false);
     if (plan === undefined) return;
-    if (archive.writable) this.#contentEnd = contentEnd(archive);
+    this.#length.measure();
     this.#newsAt = this.#now();
     if (this.#options.dryRun) return this.#onContent(sync);
-    if (this.#followsAll) {
+    if (followsAll(archive, plan)) {
       if (this.#allContent && this.#isEnough()) this.#onContent(sync);
       return;
     }
@@ -353,50 +333,16 @@ export class CloneJob implements Director {
 
   /** Something stands where a file belongs: what that is, a whole plan finds out. */
   #onObstacle(error: ObstacleError, sync: Synchronizer): void {
-    this.#warnOnce({ event: "warning", code: "obstacle", message: error.message });
+    this.#news.tell({ event: "warning", code: "obstacle", message: error.message });
     this.#obstructed = true;
     this.#tried = undefined;
     this.#onMetadata(sync);
   }
 
-  #warnOnce(event: TroveEvent): void {
-    if (event.event === "warning") {
-      if (this.#warned.has(event.message)) return;
-      // What is selected and not there may come with any version: that is worth one word.
-      if (event.code === "no-match" && this.#tried !== undefined) return;
-      this.#warned.add(event.message);
-    }
-    this.#options.emit(event);
-  }
-
-  /**
-   * In the owner's folder the content feed has to be as long as the entries say, or the next import
-   * would sign other blocks in the place of those that were signed elsewhere. Where none of these is
-   * wanted any more, their proof is asked for without them.
-   */
-  #lacksLength(sync: Synchronizer): boolean {
-    const { writable, content } = this.#archive;
-    if (!writable || this.#options.dryRun || content!.length >= this.#contentEnd) return false;
-    if (!this.#probing) {
-      this.#probing = true;
-      sync.input({ kind: "probe", feed: this.#feeds.content, against: content! });
-    }
-    return true;
-  }
-
-  #lengthen({ proof, feed }: Extract<Report, { kind: "probed" }>, sync: Synchronizer): void {
-    if (feed !== this.#feeds.content || proof === undefined) return;
-    const { content } = this.#archive;
-    if (proof.signed!.length > content!.length) {
-      content!.put({ ...proof, value: undefined });
-      content!.commit();
-    }
-    this.#onContent(sync);
-  }
-
   #onContent(sync: Synchronizer): void {
-    if (this.#over || this.#finished || this.#obstructed || this.#lacksLength(sync)) return;
     const { live, dryRun } = this.#options;
+    if (this.#over || this.#finished || this.#obstructed) return;
+    if (!dryRun && this.#length.isShort(sync)) return;
     if (live) return this.#finishLive(sync);
     // A newer version is about to be planned.
     if (this.#isOutdated()) return;
@@ -439,7 +385,7 @@ export class CloneJob implements Director {
       downloadedBytes: this.#progress.takeDownloaded(),
       seconds: Math.round(this.#now() - this.#begunAt) / 1000,
       kept: plan.kept || undefined,
-      missingBlocks: (this.#followsAll && missing) || undefined,
+      missingBlocks: (followsAll(archive, plan) && missing) || undefined,
     });
   }
 

@@ -20,3 +20,6 @@ export const PAUSES_PER_PLAN = 4;
 
 /** The longest such pause: an archive of a million files is followed twice a minute. */
 export const MAX_PLAN_PAUSE_MS = 30_000;
+
+/** Warnings that are remembered so that they are told once; after so many it begins anew. */
+export const MAX_TOLD = 100_000;

@@ -20,6 +20,7 @@ export interface PlannerOptions extends DownloadChoices {
 export class ClonePlanner {
   readonly #archive: Archive;
   readonly #options: PlannerOptions;
+  #isFirst = true;
   /** Not before then is another whole plan made. */
   #pauseUntil = -Infinity;
 
@@ -50,11 +51,19 @@ export class ClonePlanner {
     hold([]);
     const begunAt = clock.monotonic();
     const version = heldVersion(this.#archive);
-    const plan = await planCheckout(this.#archive, { ...this.#options, version, follow: live });
+    const options = { ...this.#options, emit: this.#emit, version, follow: live };
+    const plan = await planCheckout(this.#archive, options);
+    this.#isFirst = false;
     const now = clock.monotonic();
     this.#pauseUntil = now + Math.min(MAX_PLAN_PAUSE_MS, PAUSES_PER_PLAN * (now - begunAt));
     return plan;
   }
+
+  /** A pattern that matches nothing is told of once: what it is for may come with any version. */
+  readonly #emit: Emit = (event) => {
+    const isKnown = !this.#isFirst && event.event === "warning" && event.code === "no-match";
+    if (!isKnown) this.#options.emit(event);
+  };
 }
 
 /** The newest version of which every entry is here: more may be on their way. */

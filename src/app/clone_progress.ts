@@ -5,6 +5,11 @@ import { type Emit, PROGRESS_MS } from "./events.ts";
 import type { Archive } from "./open_archive.ts";
 import { RateMeter } from "./rates.ts";
 
+/** Whether every block of the content is fetched, of whatever version. */
+export function followsAll({ contentFiles }: Archive, { partial }: CheckoutPlan): boolean {
+  return contentFiles === undefined && !partial;
+}
+
 export class CloneProgress {
   readonly #archive: Archive;
   readonly #clock: Clock;
@@ -48,19 +53,19 @@ export class CloneProgress {
     if (!options.now && now - this.#toldAt < PROGRESS_MS) return;
     this.#toldAt = now;
     const { plan, peers } = options;
-    const { metadata, content, contentFiles } = this.#archive;
+    const { metadata, content } = this.#archive;
     let blocks = metadata.countHeld(0, metadata.length);
     let blocksTotal = metadata.length;
     const whole = [{ start: 0, end: content?.length ?? 0 }];
-    const followsAll = contentFiles === undefined && plan?.partial === false;
-    const ranges = plan === undefined ? [] : followsAll ? whole : plan.ranges;
+    const isAll = plan !== undefined && followsAll(this.#archive, plan);
+    const ranges = plan === undefined ? [] : isAll ? whole : plan.ranges;
     for (const { start, end } of ranges) {
       blocks += content!.countHeld(start, end);
       blocksTotal += end - start;
     }
     const bytesTotal = plan === undefined
       ? metadata.byteLength
-      : followsAll
+      : isAll
       ? content!.byteLength
       : plan.bytes;
     this.#emit({

@@ -391,3 +391,72 @@ Deno.test("files that go, come and change names are read from where they are by 
   store.changeFiles({ gone: [twin, c], come: [] }, ALL_FINAL);
   assert.deepEqual([...reads(b), ...reads(c)], [undefined, undefined]);
 });
+
+Deno.test("files go and come while others are being fetched, and those are left alone", () => {
+  using temp = tempFolder();
+  using store = new Store(temp);
+  const [gone, stays, later, whole] = layOut(temp, {
+    ...{ gone: 2 * BLOCK, stays: 2 * BLOCK, later: BLOCK, whole: 5 },
+  });
+  store.setFiles([gone, stays], NOTHING);
+  const [first, second] = spansOf(stays);
+  store.write(spansOf(gone)[0], bytesOf(spansOf(gone)[0]));
+  store.write(first, bytesOf(first));
+  const isStaged = (block: number) => block === whole.offset;
+  Deno.mkdirSync(dirname(store.stagingPath(whole.offset)), { recursive: true });
+  Deno.writeFileSync(store.stagingPath(whole.offset), wholeOf(whole));
+  store.changeFiles(
+    { gone: [gone], come: [later, whole] },
+    holding(() => false, isStaged),
+  );
+  assert.equal(store.read(spansOf(gone)[0]), undefined);
+  assert.throws(() => store.write(spansOf(gone)[1], new Uint8Array(BLOCK)), TroveError);
+  store.write(second, bytesOf(second));
+  store.writeAll(later);
+  store.flush();
+  const settled = store.settle();
+  assert.deepEqual(settled.map(({ start }) => start).sort(), [2, 4, 5]);
+  for (const file of [stays, later, whole]) {
+    assert.deepEqual(Deno.readFileSync(file.target), wholeOf(file));
+  }
+});
+
+Deno.test("of files with the same blocks one may go and one may come before these are here", () => {
+  using temp = tempFolder();
+  using store = new Store(temp);
+  const [one] = layOut(temp, { one: BLOCK + 5 });
+  const [twin, third] = ["twin", "third"].map((name) => ({
+    ...one,
+    target: temp.join("dir", name),
+  }));
+  const [first, second] = spansOf(one);
+  store.setFiles([one, twin], NOTHING);
+  store.write(first, bytesOf(first));
+  store.changeFiles({ gone: [one], come: [third] }, NOTHING);
+  store.write(second, bytesOf(second));
+  // Complete, and not named yet when another one of them goes.
+  store.changeFiles({ gone: [twin], come: [] }, NOTHING);
+  store.flush();
+  assert.deepEqual(store.settle(), [{ start: 0, end: 2 }]);
+  for (const { target } of [one, twin]) {
+    assert.throws(() => Deno.lstatSync(target), Deno.errors.NotFound);
+  }
+  assert.deepEqual(Deno.readFileSync(third.target), wholeOf(one));
+});
+
+Deno.test("ContentFiles tells of a name that somebody took, and names the other files", () => {
+  using temp = tempFolder();
+  using store = new Store(temp);
+  const [one, two] = layOut(temp, { one: 9, two: 10 });
+  const told: string[] = [];
+  store.onObstacle = (file, error) => told.push(`${error.name} ${file.target}`);
+  store.setFiles([{ ...one, before: null }, two], NOTHING);
+  Deno.writeTextFileSync(one.target, "mine");
+  for (const file of [one, two]) store.writeAll(file);
+  store.flush();
+  assert.deepEqual(store.settle(), [{ start: 1, end: 2 }]);
+  assert.deepEqual(told, [`ObstacleError ${one.target}`]);
+  assert.equal(Deno.readTextFileSync(one.target), "mine");
+  assert.deepEqual(store.read(spansOf(one)[0])!, wholeOf(one));
+  assert.deepEqual(store.settle(), []);
+});

@@ -457,3 +457,34 @@ Deno.test("a withheld block is fetched from another, though its peer answers all
   assert.equal(driver.copy.blocks.size, 300);
   assert.equal(driver.reportsOf("complete").length, 1);
 });
+
+Deno.test("content is asked for when the entries that the peer has are here, and not before", () => {
+  const driver = new Following(ownFeed(2), A);
+  const content = ownFeed(3, 2);
+  driver.join(1, emptyCopy(content), 0);
+  driver.give({ kind: "want", feed: 1, ranges: [{ start: 0, end: 3 }] });
+  driver.name(A, 1, 1);
+  driver.news();
+  driver.have(A, 0, 3, 1);
+  assert.deepEqual(driver.requested(A), [], "it has not told of its entries");
+  driver.tellAll(A);
+  assert.equal(driver.newsOf(A, "request").length, 2, "the entries alone");
+  driver.news();
+  for (const block of [1, 0]) driver.answer(A, block);
+  const asked = driver.news().filter(({ message }) => message.type === "request");
+  assert.deepEqual(asked.map(({ channel }) => channel), [1, 1, 1]);
+});
+
+Deno.test("a feed on hold is asked of nobody, and takes what was asked for before", () => {
+  const driver = new Following(ownFeed(MAX_REQUESTS + 2), A);
+  driver.tellAll(A);
+  const asked = driver.requested(A);
+  driver.news();
+  driver.give({ kind: "hold", feed: 0, held: true });
+  for (const block of asked) driver.answer(A, block);
+  driver.pass(3000, A);
+  assert.equal(driver.copy.countHeld(0, MAX_REQUESTS + 2), asked.length);
+  assert.deepEqual(driver.requested(A), []);
+  driver.give({ kind: "hold", feed: 0, held: false });
+  assert.equal(driver.requested(A).length, MAX_REQUESTS + 2 - asked.length);
+});
