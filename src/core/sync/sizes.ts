@@ -24,7 +24,9 @@ export interface SyncSizes {
   /** Messages kept until their feed is known: of all, and the bytes of the peer that has most. */
   readonly earlyMessages: number;
   readonly mostEarlyBytes: number;
+  /** Regions whose last Want is remembered: of all links, and of the one that has most. */
   readonly wantAnswers: number;
+  readonly mostWantAnswers: number;
   /** Ranges and pages that say what peers hold: of all, and of the one that takes most. */
   readonly claims: number;
   readonly mostClaims: number;
@@ -49,6 +51,7 @@ export function sizesOf({ feeds, peers, addresses }: SyncState): SyncSizes {
     earlyMessages: 0,
     mostEarlyBytes: 0,
     wantAnswers: 0,
+    mostWantAnswers: 0,
     claims: 0,
     mostClaims: 0,
   };
@@ -70,6 +73,7 @@ export function sizesOf({ feeds, peers, addresses }: SyncState): SyncSizes {
     for (const link of peer.links.values()) {
       inFlight += link.inFlight.size;
       sizes.wantAnswers += link.wantAnswers.size;
+      sizes.mostWantAnswers = Math.max(sizes.mostWantAnswers, link.wantAnswers.size);
       sizes.claims += link.remote.parts;
       sizes.mostClaims = Math.max(sizes.mostClaims, link.remote.parts);
     }
