@@ -3,14 +3,13 @@
  * and sockets that answer late and out of order, clocks that jump. Whatever comes, the core goes on,
  * and afterwards it still fetches and serves everything.
  */
-import assert from "node:assert/strict";
-import type { FeedId, PeerId } from "../../src/core/sync/inputs.ts";
-import type { Message } from "../../src/core/wire/messages.ts";
+import type { FeedId } from "../../src/core/sync/inputs.ts";
 import { ownFeed } from "../support/core_driver.ts";
 import { BlankFeed } from "../../src/core/sync/probe.ts";
 import { Random } from "../support/random.ts";
-import { anyFeed, anyMessage, floodOf, number } from "./fuzz_messages.ts";
-import { FuzzWorld, type Remote } from "./fuzz_world.ts";
+import { anyFeed, anyFlood, anyMessage, LARGE_BLOCK, number } from "./fuzz_messages.ts";
+import { recover, stop } from "./fuzz_recovery.ts";
+import { FuzzWorld, type Remote, say } from "./fuzz_world.ts";
 
 const MAX_REMOTES = 8;
 
@@ -61,17 +60,18 @@ class CoreFuzz {
     const other = this.#below(4) === 0 ? ownFeed(0, 1).append(...blocks(50)) : undefined;
     world.join(0, { source: ownFeed(40, 1), primary: 0, other });
     const large = new Uint8Array(LARGE_BYTES);
-    const own = ownFeed(10, 3).append(large);
+    const own = ownFeed(LARGE_BLOCK, 3).append(large);
     const longer = this.#below(4) === 0
-      ? ownFeed(10, 3).append(large).append(...blocks(5))
+      ? ownFeed(LARGE_BLOCK, 3).append(large).append(...blocks(5))
       : undefined;
     world.join(2, { source: own, copy: own, primary: 2, other: longer });
     if (this.#below(2) === 0) world.join(1, { source: this.#content, primary: 0 });
     this.#choose(0);
     if (this.#below(3) === 0) this.#compare();
     for (let move = 0; move < moves; move++) this.#move();
-    this.#recover();
-    this.#stop();
+    if (!world.archives.has(1)) world.join(1, { source: this.#content, primary: 0 });
+    recover(world);
+    stop(world);
   }
 
   /** Compare what peers hold with a copy that is behind, ahead or another one. */
@@ -132,21 +132,21 @@ class CoreFuzz {
   #greet({ peer, primary }: Remote): void {
     const world = this.#world;
     const { discoveryKey } = world.archives.get(primary)!.source;
-    if (this.#below(9) > 0) this.#message(peer, 0, { type: "feed", discoveryKey });
+    if (this.#below(9) > 0) say(this.#world, peer, 0, { type: "feed", discoveryKey });
     const flag = this.#below(2) === 0;
     const id = this.#random.bytes(32);
     const shake = { type: "handshake", id, live: flag, extensions: [], ack: flag } as const;
-    if (this.#below(9) > 0) this.#message(peer, 0, shake);
+    if (this.#below(9) > 0) say(this.#world, peer, 0, shake);
     if (this.#below(2) === 0) {
       const discoveryKey = this.#content.discoveryKey;
-      this.#message(peer, 1, { type: "feed", discoveryKey });
+      say(this.#world, peer, 1, { type: "feed", discoveryKey });
     }
   }
 
   #say(remote: Remote): void {
     const channel = this.#below(8) > 0 ? this.#below(2) : this.#below(256);
     const message = anyMessage(this.#world, remote);
-    this.#message(remote.peer, channel, message);
+    say(this.#world, remote.peer, channel, message);
   }
 
   /** A true answer to something that was asked, or a refusal. */
@@ -158,25 +158,21 @@ class CoreFuzz {
     const channel = feed === remote.primary ? 0 : 1;
     const answer = world.answer(asked, world.historyOf(feed, this.#below(20) === 0));
     const refused = answer === undefined || this.#below(6) === 0;
-    this.#message(
+    say(
+      this.#world,
       remote.peer,
       channel,
       refused ? { type: "unhave", start: block, length: 1 } : answer,
     );
   }
 
-  /** Many messages of one kind, from one that may not read what it is answered. */
   #flood(remote: Remote): void {
-    const [count, message] = floodOf(this.#world, remote);
-    const channel = this.#below(3);
+    const { count, channel, message, isUnread } = anyFlood(this.#world, remote);
     for (let n = 0; n < count && this.#world.remotes.has(remote.peer); n++) {
-      this.#message(remote.peer, message(n).type === "feed" ? n % 256 : channel, message(n));
+      const next = message(n);
+      say(this.#world, remote.peer, next.type === "feed" ? (channel + n) % 256 : channel, next);
+      if (isUnread) this.#world.loadAll(remote.peer);
     }
-  }
-
-  #message(peer: PeerId, channel: number, message: Message): void {
-    this.#world.give({ kind: "message", peer, channel, message });
-    this.#world.give({ kind: "heard", peer, partialBytes: 0 });
   }
 
   #hear({ peer }: Remote): void {
@@ -253,10 +249,7 @@ class CoreFuzz {
   #load(): void {
     const world = this.#world;
     for (let left = this.#below(9); left > 0 && world.loads.length > 0; left--) {
-      const [{ peer, feed, request }] = world.loads.splice(this.#below(world.loads.length), 1);
-      const held = world.archives.get(feed)!.source.block(request.block);
-      const value = this.#below(20) === 0 ? undefined : held;
-      world.give({ kind: "loaded", peer, feed, request, value });
+      world.load(this.#pick(world.loads), this.#below(20) === 0);
     }
   }
 
@@ -283,71 +276,6 @@ class CoreFuzz {
       { kind: "unlinked", peer, reason: "closed" },
       { kind: "loaded", peer, feed: 0, request, value: new Uint8Array(3) },
     ]));
-  }
-
-  /** With all of those gone, one honest peer is enough to get everything. */
-  #recover(): void {
-    const world = this.#world;
-    for (const peer of [...world.remotes.keys()]) world.unlink(peer);
-    for (const { feed, block } of world.stores.splice(0)) {
-      world.give({ kind: "stored", feed, blocks: [block] });
-    }
-    if (!world.archives.has(1)) world.join(1, { source: this.#content, primary: 0 });
-    for (const feed of [0, 1]) world.give({ kind: "follow", feed });
-    const remote = world.link("192.0.2.1:3282", 0, false);
-    const { peer } = remote;
-    for (const feed of [0, 1]) {
-      const { discoveryKey, length } = world.archives.get(feed)!.source;
-      this.#message(peer, feed, { type: "feed", discoveryKey });
-      if (feed === 0) {
-        const id = this.#random.bytes(32);
-        this.#message(peer, 0, { type: "handshake", id, live: true, extensions: [], ack: false });
-      }
-      this.#message(peer, feed, { type: "have", start: 0, length, ack: false });
-    }
-    for (let rounds = 0; rounds < 500 && this.#serveAll(remote); rounds++);
-    for (const feed of [0, 1]) {
-      const { source, copy } = world.archives.get(feed)!;
-      // Two histories of one owner end a feed for good.
-      if (world.forked.has(feed)) continue;
-      const missing = copy.nextMissing(0, source.length);
-      assert.equal(missing, -1, `block ${missing} of feed ${feed} is still missing`);
-    }
-  }
-
-  /** Answer all that was asked. Answers whether there was anything. */
-  #serveAll(remote: Remote): boolean {
-    const world = this.#world;
-    const bytes = remote.waitingBytes;
-    remote.waiting.length = 0;
-    remote.waitingBytes = 0;
-    world.give({ kind: "flushed", peer: remote.peer, bytes });
-    const asked = remote.asked.splice(0);
-    for (const one of asked) {
-      const answer = world.answer(one, world.archives.get(one.feed)!.source);
-      const refusal = { type: "unhave", start: one.block, length: 1 } as const;
-      this.#message(remote.peer, one.feed, answer ?? refusal);
-    }
-    for (const { feed, block } of world.stores.splice(0)) {
-      world.give({ kind: "stored", feed, blocks: [block] });
-    }
-    return asked.length > 0;
-  }
-
-  #stop(): void {
-    const world = this.#world;
-    world.give({ kind: "stop" });
-    for (const peer of [...world.remotes.keys()]) world.unlink(peer);
-    world.give({ kind: "tick" });
-    assert.ok(world.core.finished, "the core does not come to its end");
-    const { inFlight, reserved, queuedRequests, queuedBytes, peers } = world.core.sizes();
-    assert.deepEqual({ inFlight, reserved, queuedRequests, queuedBytes, peers }, {
-      inFlight: 0,
-      reserved: 0,
-      queuedRequests: 0,
-      queuedBytes: 0,
-      peers: 0,
-    });
   }
 }
 

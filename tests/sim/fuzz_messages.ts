@@ -1,10 +1,5 @@
 /** Messages that mean something to a core, some of them true, most of them not. */
-import {
-  MAX_OUTBOX_BYTES,
-  SMALL_MESSAGE_BYTES,
-  WANT_ALIGNMENT,
-  WANT_BLOCKS,
-} from "../../src/core/sync/limits.ts";
+import { WANT_ALIGNMENT, WANT_BLOCKS } from "../../src/core/sync/limits.ts";
 import { encodeHaveRuns } from "../../src/core/wire/have_bitfield.ts";
 import type { Data, Have, Message } from "../../src/core/wire/messages.ts";
 import type { Random } from "../support/random.ts";
@@ -12,6 +7,9 @@ import type { FuzzWorld, Remote } from "./fuzz_world.ts";
 
 const HUGE = Number.MAX_SAFE_INTEGER;
 const EDGES = [0, 1, WANT_ALIGNMENT, WANT_BLOCKS, 2 ** 32 - 1, 2 ** 32, 2 ** 52, HUGE - 1, HUGE];
+
+/** The block of the feed of our own that fills an outbox with a few answers. */
+export const LARGE_BLOCK = 10;
 
 /** Numbers that hit something, and numbers at the edges. */
 export function number(random: Random): number {
@@ -58,35 +56,62 @@ export function anyMessage(world: FuzzWorld, remote: Remote): Message {
   }
 }
 
-/** How many, and which: each kind fills another of the places where something may wait. */
-export function floodOf(world: FuzzWorld, remote: Remote): [number, (n: number) => Message] {
+/** Many messages of one kind. */
+export interface Flood {
+  readonly count: number;
+  readonly channel: number;
+  readonly message: (n: number) => Message;
+  /** The disk answers at once, and nothing that is sent is taken. */
+  readonly isUnread?: boolean;
+}
+
+/** Each kind fills another of the places where something may wait. */
+export function anyFlood(world: FuzzWorld, remote: Remote): Flood {
   const { random } = world;
-  const first = anyMessage(world, remote);
-  const index = random.below(40);
-  const request = { type: "request", bytes: 0, hash: false, nodes: 0 } as const;
-  const bitfield = random.bytes(30_000);
-  switch (random.below(70)) {
-    case 0:
-      // Small answers that nobody reads.
-      return [
-        MAX_OUTBOX_BYTES / SMALL_MESSAGE_BYTES + 100,
-        () => ({ ...request, index, hash: true }),
-      ];
+  const channel = random.below(3);
+  const request = { type: "request", index: random.below(40), bytes: 0, nodes: 0 } as const;
+  switch (random.below(100)) {
+    case 0: {
+      // Of what is here, most likely: else it ends soon.
+      const message = { ...request, index: random.below(10), hash: true };
+      return { count: 20_000, channel: 0, message: () => message, isUnread: true };
+    }
     case 1:
-      return [1200, (n) => ({ type: "want", start: n * WANT_ALIGNMENT, length: WANT_ALIGNMENT })];
-  }
-  switch (random.below(6)) {
-    case 0:
-      return [random.below(300), () => first];
-    case 1:
-      return [random.below(30), () => ({ type: "feed", discoveryKey: random.bytes(32) })];
     case 2:
-      return [
-        random.below(40),
-        () => ({ type: "have", start: 0, length: 1, bitfield, ack: false }),
-      ];
+    case 3:
+      return {
+        count: 1200,
+        channel: 0,
+        message: (n) => ({ type: "want", start: n * WANT_ALIGNMENT, length: WANT_ALIGNMENT }),
+      };
+  }
+  switch (random.below(7)) {
+    case 0: {
+      const first = anyMessage(world, remote);
+      return { count: random.below(300), channel, message: () => first };
+    }
+    case 1:
+      return {
+        count: random.below(30),
+        channel: random.below(256),
+        message: () => ({ type: "feed", discoveryKey: random.bytes(32) }),
+      };
+    case 2: {
+      const bitfield = random.bytes(30_000);
+      const message = { type: "have", start: 0, length: 1, bitfield, ack: false } as const;
+      return { count: random.below(40), channel, message: () => message };
+    }
+    case 3:
+    case 4: {
+      const message = { ...request, index: LARGE_BLOCK, hash: false };
+      return { count: random.below(40), channel: 0, message: () => message, isUnread: true };
+    }
     default:
-      return [random.below(400), (n) => ({ ...request, index: index + n % 3 })];
+      return {
+        count: random.below(400),
+        channel,
+        message: (n) => ({ ...request, index: request.index + n % 3, hash: false }),
+      };
   }
 }
 

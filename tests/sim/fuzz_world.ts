@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { prove } from "../../src/core/feed/prove.ts";
 import type { FeedReader } from "../../src/core/feed/reader.ts";
-import type { Data } from "../../src/core/wire/messages.ts";
+import type { Data, Message } from "../../src/core/wire/messages.ts";
 import type { Effect, FeedId, Input, PeerId } from "../../src/core/sync/inputs.ts";
 import {
   MAX_DIALS,
@@ -141,6 +141,23 @@ export class FuzzWorld {
     return { type: "data", index: block, value, ...prove(from, { block, hashOnly, digest })! };
   }
 
+  /** The disk gives a block that was asked for, or cannot. */
+  load(effect: Extract<Effect, { kind: "load" }>, fails = false): void {
+    const { peer, feed, request } = effect;
+    this.loads.splice(this.loads.indexOf(effect), 1);
+    const value = fails ? undefined : this.archives.get(feed)!.source.block(request.block);
+    this.give({ kind: "loaded", peer, feed, request, value });
+  }
+
+  /** The same for everything that one remote waits for. */
+  loadAll(peer: PeerId): void {
+    for (;;) {
+      const effect = this.loads.find((load) => load.peer === peer);
+      if (effect === undefined) return;
+      this.load(effect);
+    }
+  }
+
   give(input: Input): void {
     this.steps++;
     for (const { copy } of this.archives.values()) {
@@ -223,4 +240,10 @@ export class FuzzWorld {
     const most = MAX_OUTBOX_BYTES + MAX_QUEUED_BYTES + 2 * SMALL_MESSAGE_BYTES;
     assert.ok(remote.waitingBytes <= most, `${remote.waitingBytes} bytes wait for one peer`);
   }
+}
+
+/** A whole message came from a remote, on a channel of its own. */
+export function say(world: FuzzWorld, peer: PeerId, channel: number, message: Message): void {
+  world.give({ kind: "message", peer, channel, message });
+  world.give({ kind: "heard", peer, partialBytes: 0 });
 }

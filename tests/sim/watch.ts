@@ -146,7 +146,7 @@ export function checkSizes(sizes: SyncSizes): SyncSizes {
   atMost(sizes, "earlyMessages", sizes.peers * MAX_CHANNELS * MAX_EARLY_MESSAGES);
   atMost(sizes, "unknownFeeds", sizes.peers * MAX_UNKNOWN_CHANNELS);
   atMost(sizes, "channels", sizes.peers * MAX_CHANNELS);
-  atMost(sizes, "wantAnswers", sizes.links * MAX_WANT_MEMORY);
+  atMost(sizes, "mostWantAnswers", MAX_WANT_MEMORY);
   atMost(sizes, "links", sizes.peers * sizes.feeds);
   atMost(sizes, "reserved", sizes.inFlight);
   for (const [what, size] of Object.entries(sizes)) assert.ok(size >= 0, `${what}: ${size}`);

@@ -33,7 +33,9 @@ export interface SyncSizes {
   /** Messages kept until their feed is known: of all, and the bytes of the peer that has most. */
   readonly earlyMessages: number;
   readonly mostEarlyBytes: number;
+  /** Regions whose last Want is remembered: of all links, and of the one that has most. */
   readonly wantAnswers: number;
+  readonly mostWantAnswers: number;
   /** Ranges and pages that say what peers hold: of all, and of the one that takes most. */
   readonly claims: number;
   readonly mostClaims: number;
@@ -66,6 +68,7 @@ export function sizesOf({ feeds, peers, addresses, dials }: SyncState): SyncSize
     earlyMessages: 0,
     mostEarlyBytes: 0,
     wantAnswers: 0,
+    mostWantAnswers: 0,
     claims: 0,
     mostClaims: 0,
     newsRuns: 0,
@@ -96,6 +99,7 @@ export function sizesOf({ feeds, peers, addresses, dials }: SyncState): SyncSize
       inFlight += link.inFlight.size;
       sizes.cancelled += link.cancelled.size;
       sizes.wantAnswers += link.wantAnswers.size;
+      sizes.mostWantAnswers = Math.max(sizes.mostWantAnswers, link.wantAnswers.size);
       sizes.claims += link.remote.parts;
       sizes.mostClaims = Math.max(sizes.mostClaims, link.remote.parts);
       sizes.newsRuns += link.search.news.runs;

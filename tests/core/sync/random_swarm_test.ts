@@ -102,30 +102,6 @@ for (let seed = 0; seed < 12; seed++) {
     }
   });
 
-  Deno.test(`random swarm ${seed} with links that break and nodes that die ends up the same`, () => {
-    const drawn = draw(`breaking ${seed}`);
-    const { swarm, source, nodes } = drawn;
-    const { random } = swarm;
-    for (let i = 0; i < 15; i++) {
-      swarm.after(random.below(4000), () => {
-        const [a, b] = [nodes[random.below(nodes.length)], nodes[random.below(nodes.length)]];
-        if (a === b || !a.up || !b.up) return;
-        if (random.below(3) > 0) swarm.cut(a, b);
-        else swarm.connect(a, b);
-      });
-    }
-    for (const node of nodes.slice(1)) {
-      swarm.after(4000 + random.below(500), () => {
-        if (node.up) swarm.connect(node, nodes[0]);
-      });
-    }
-    if (nodes.length > 3) swarm.after(random.below(3000), () => swarm.kill(nodes[1]));
-    const living = () => nodes.filter(({ up }) => up);
-    assert.ok(swarm.run(10 * MINUTES, () => living().every((node) => isSame(node, source))));
-    assertAllSame({ ...drawn, nodes: living() });
-    for (const node of nodes.slice(1)) assert.ok(node.count("downloaded") <= source.length);
-  });
-
   Deno.test(`random swarm ${seed} whose owner goes on appending stays up to date`, () => {
     const drawn = draw(`appending ${seed}`);
     const { swarm, source, nodes } = drawn;
