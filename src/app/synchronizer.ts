@@ -12,6 +12,7 @@ import {
   unreachable,
 } from "../base/errors.ts";
 import type { StopSignal, World } from "../base/world.ts";
+import { RangeSet } from "../base/ranges.ts";
 import type { FeedReader } from "../core/feed/reader.ts";
 import type { Effect, FeedId, Input, PeerAddress, PeerId, Report } from "../core/sync/inputs.ts";
 import { TICK_MS } from "../core/sync/limits.ts";
@@ -96,6 +97,8 @@ export class Synchronizer {
   /** Blocks put into each store since its last commit. */
   readonly #uncommitted = new Map<FeedId, number[]>();
   readonly #pending: Input[] = [];
+  /** Blocks that stores gave up, and the core has not been told. */
+  readonly #cleared = new Map<FeedId, RangeSet>();
   /** Blocks read for peers, and the store that wants each buffer back when it is sent. */
   readonly #lent = new WeakMap<Uint8Array, FeedStore>();
   /** To be called after the next commit: the bytes that were received are used no more then. */
@@ -115,7 +118,8 @@ export class Synchronizer {
     this.#director = options.director;
     const id = options.world.randomBytes(32);
     const { live, persistent } = options;
-    this.#core = new SyncCore({ id, live, persistent });
+    const { maxPeers } = this.#network;
+    this.#core = new SyncCore({ id, live, persistent, maxPeers });
   }
 
   get openPeers(): number {
@@ -143,6 +147,11 @@ export class Synchronizer {
    */
   join(feed: FeedId, store: FeedStore, primary: FeedId, reader: FeedReader = store): void {
     this.#feeds.set(feed, { store, primary });
+    store.onCleared = ({ start, end }) => {
+      const cleared = this.#cleared.get(feed);
+      if (cleared === undefined) this.#cleared.set(feed, new RangeSet([{ start, end }]));
+      else cleared.add(start, end);
+    };
     if (feed === primary) this.#keys.set(toHex(store.discoveryKey), store.publicKey);
     this.input({ kind: "join", feed, reader: this.#guarded(reader, primary), primary });
   }
@@ -168,6 +177,11 @@ export class Synchronizer {
 
   /** Give the core something from outside the loop; performed at once, or after what is under way. */
   input(input: Input): void {
+    // Whoever gives up blocks says next what it wants instead: the core has to know them as missing.
+    for (const [feed, ranges] of this.#cleared) {
+      this.#cleared.delete(feed);
+      this.#pending.push({ kind: "cleared", feed, ranges: [...ranges] });
+    }
     this.#pending.push(input);
     this.#drain();
   }
@@ -275,6 +289,8 @@ export class Synchronizer {
       if (of !== primary) continue;
       if (this.#uncommitted.delete(feed)) this.#guard(primary, () => store.commit());
       this.#feeds.delete(feed);
+      this.#cleared.delete(feed);
+      store.onCleared = undefined;
       if (feed === primary) this.#keys.delete(toHex(store.discoveryKey));
     }
     this.#directors.delete(primary);

@@ -10,6 +10,7 @@ import {
   parseCount,
   parseDuration,
   parseHost,
+  parsePeerCount,
   parsePort,
   parseRate,
   splitPeers,
@@ -93,6 +94,9 @@ export function addPeerOptions(command: Command, world: World, timeout: string):
     )
     .addOption(new Option("--down <rate>", "receive no faster").argParser(parseRate))
     .addOption(
+      new Option("--max-peers <n>", "links to peers at once").argParser(parsePeerCount),
+    )
+    .addOption(
       new Option("--timeout <duration>", `${timeout} after, for example, 30s or 10m`)
         .argParser(parseDuration),
     );
@@ -107,6 +111,7 @@ export function addPeerOptions(command: Command, world: World, timeout: string):
     setIfMissing(command, "proxy", fallback("TROVE_PROXY", parseProxy));
     setIfMissing(command, "up", fallback("TROVE_UP", parseRate));
     setIfMissing(command, "down", fallback("TROVE_DOWN", parseRate));
+    setIfMissing(command, "maxPeers", fallback("TROVE_MAX_PEERS", parsePeerCount));
     setIfMissing(command, "timeout", fallback("TROVE_TIMEOUT", parseDuration));
   });
   return command;

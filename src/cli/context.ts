@@ -30,6 +30,7 @@ export interface PeerOptions extends CommonOptions {
   /** Bytes a second. */
   readonly up?: number;
   readonly down?: number;
+  readonly maxPeers?: number;
   /** The wire is on standard input and output; of commands that can. */
   readonly stdio?: boolean;
   /** Milliseconds. */

@@ -55,6 +55,20 @@ export function parseRate(text: string): number {
   return rate;
 }
 
+/** Links that a process may have at once, whatever it is told: see `MAX_LINKS`. */
+const MOST_PEERS = 192;
+
+/** How many peers at once. */
+export function parsePeerCount(text: string): number {
+  const count = /^\d+$/.test(text) ? Number(text) : NaN;
+  if (!(count >= 1 && count <= MOST_PEERS)) {
+    throw new UsageError(`Cannot use "${text}" as a number of peers`, {
+      hint: `give a whole number from 1 to ${MOST_PEERS}`,
+    });
+  }
+  return count;
+}
+
 /** How many at most: a whole number, 0 too. */
 export function parseCount(text: string): number {
   const count = /^\d+$/.test(text) ? Number(text) : NaN;

@@ -42,11 +42,13 @@ export class CommandOutput {
   readonly #options: OutputOptions;
   /** A progress line stands on the terminal and must be cleared before anything else is printed. */
   #lineShown = false;
-  #plainAt = -Infinity;
+  /** When a plain line of progress was printed last; what is quick needs none. */
+  #plainAt: number;
 
   constructor(world: Printer, options: OutputOptions) {
     this.#world = world;
     this.#options = options;
+    this.#plainAt = world.clock.monotonic();
   }
 
   get json(): boolean {

@@ -30,7 +30,7 @@ export function listenIfAsked(
  * @throws {UsageError} If the wire would be on a terminal.
  */
 export function networkOf(
-  { proxy, up, down, stdio }: PeerOptions,
+  { proxy, up, down, maxPeers, stdio }: PeerOptions,
   { clock, stdin, stdout }: World,
 ): PeerNetwork {
   if (stdio && (stdin.isTerminal || stdout.isTerminal)) {
@@ -38,5 +38,5 @@ export function networkOf(
       hint: "join standard input and output to another trove, for example with a pipe and ssh",
     });
   }
-  return new PeerNetwork(clock, { proxy, up, down });
+  return new PeerNetwork(clock, { proxy, up, down, maxPeers });
 }

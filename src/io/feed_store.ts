@@ -58,6 +58,8 @@ export class FeedStore implements FeedReader {
   /** The full roots of `#length`, or undefined until somebody asks. */
   #roots?: readonly TreeNode[];
   #cleared: Cleared[] = [];
+  /** Told of blocks that are given up. */
+  onCleared: ((range: BlockRange) => void) | undefined;
   #needsConsent: boolean;
   #closed = false;
 
@@ -292,6 +294,7 @@ export class FeedStore implements FeedReader {
     for (let block = first; block !== -1; block = this.nextHeld(block, end)) {
       this.#places.drop(block);
     }
+    this.onCleared?.({ start: first, end: last + 1 });
     this.#cleared.push({ start: first, end: last + 1, byteOffset, byteEnd: lastOffset + size });
   }
 

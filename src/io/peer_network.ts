@@ -11,13 +11,19 @@ export interface NetworkOptions {
   /** Bytes a second, for all connections together. */
   readonly up?: number;
   readonly down?: number;
+  /** Links at once, in both directions together; 192 if left out. */
+  readonly maxPeers?: number;
 }
 
 export class PeerNetwork {
   readonly #proxy: Proxy | undefined;
   readonly #paces: Paces;
+  /** Links at once; undefined: as many as usual. */
+  readonly maxPeers: number | undefined;
 
-  constructor(clock: Pick<Clock, "monotonic">, { proxy, up, down }: NetworkOptions = {}) {
+  constructor(clock: Pick<Clock, "monotonic">, options: NetworkOptions = {}) {
+    const { proxy, up, down, maxPeers } = options;
+    this.maxPeers = maxPeers;
     const time = paceClock(clock);
     this.#proxy = proxy;
     this.#paces = {

@@ -7,7 +7,13 @@ import { decodeHaveRuns } from "../wire/have_bitfield.ts";
 import type { Data, Have, Unhave } from "../wire/messages.ts";
 import type { FeedState } from "./feed_state.ts";
 import { heldRuns } from "./held_runs.ts";
-import { MAX_BITFIELD_BYTES, MAX_TRACKED_BLOCKS, MAX_WANTS, WANT_BLOCKS } from "./limits.ts";
+import {
+  MAX_BITFIELD_BYTES,
+  MAX_TRACKED_BLOCKS,
+  MAX_UNHAVES,
+  MAX_WANTS,
+  WANT_BLOCKS,
+} from "./limits.ts";
 import type { FeedLink, PeerState } from "./peer_state.ts";
 import { askForBlocks, cancelElsewhere, cancelUnwanted } from "./scheduler.ts";
 import type { SyncState } from "./state.ts";
@@ -236,11 +242,14 @@ export function onAppended(state: SyncState, feed: FeedState, start: number): vo
   }
 }
 
-/** Blocks are held no more: whoever heard that they are is told, and what is wanted is fetched. */
+/**
+ * Blocks are held no more: whoever heard that they are is told, and what is wanted is fetched. Where
+ * they lie in very many places, peers hear of each when they ask for it.
+ */
 export function onCleared(state: SyncState, feed: FeedState, ranges: readonly Range[]): void {
   feed.recheck();
   for (const { peer, link } of state.linksOf(feed)) {
-    if (!link.remoteWants) continue;
+    if (!link.remoteWants || ranges.length > MAX_UNHAVES) continue;
     for (const { start, end } of ranges) {
       if (start < end) state.send(peer, link, { type: "unhave", start, length: end - start });
     }

@@ -59,6 +59,9 @@ export const MAX_QUEUED_BYTES = 1024 * 1024;
 /** What a message without a block value counts for in a link's outbox, in bytes. */
 export const SMALL_MESSAGE_BYTES = 64;
 
+/** Runs of lost blocks that a peer is told of at once: more would fill its outbox. */
+export const MAX_UNHAVES = 1024;
+
 /** Outbox bytes at which a peer that never reads is given up, whatever they consist of. */
 export const MAX_OUTBOX_BYTES = 4 * 1024 * 1024;
 
