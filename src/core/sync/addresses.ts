@@ -84,15 +84,20 @@ export class AddressBook {
     this.#nextAt = Math.min(this.#nextAt, now);
   }
 
-  /** Make room by the address that was given up first. */
+  /** Make room by the address that was given up first, or that failed most and never led anywhere. */
   #forgetOne(): boolean {
-    if (this.#counts["given-up"] === 0) return false;
-    for (const { address, state } of this.#known.values()) {
-      if (state !== "given-up") continue;
-      this.#counts[state]--;
-      return this.#known.delete(address);
+    let worst: Known | undefined;
+    for (const known of this.#known.values()) {
+      if (known.state === "given-up") {
+        worst = known;
+        break;
+      }
+      if (known.state !== "waiting" || known.wasLinked || known.failures === 0) continue;
+      if (worst === undefined || known.failures > worst.failures) worst = known;
     }
-    return false;
+    if (worst === undefined) return false;
+    this.#counts[worst.state]--;
+    return this.#known.delete(worst.address);
   }
 
   /**
@@ -106,9 +111,12 @@ export class AddressBook {
     this.#nextAt = Infinity;
     for (const known of this.#known.values()) {
       if (known.state !== "waiting") continue;
-      if (known.at <= now && due.length < room) due.push(known);
+      if (known.at <= now) due.push(known);
       else this.#nextAt = Math.min(this.#nextAt, known.at);
     }
+    // Those that fail again and again must not keep a new one waiting for ever.
+    due.sort((a, b) => a.failures - b.failures);
+    for (const known of due.splice(room)) this.#nextAt = Math.min(this.#nextAt, known.at);
     for (const known of due) this.#turn(known, "dialling");
     return due;
   }

@@ -67,6 +67,13 @@ export class FeedState {
     return !this.forked && (this.follows || !this.#wanted.isEmpty);
   }
 
+  /** Fetch everything: what was passed over before is looked at again. */
+  follow(): void {
+    if (this.follows) return;
+    this.follows = true;
+    this.recheck();
+  }
+
   /** Fetch these blocks and no others. */
   want(ranges: readonly Range[]): void {
     const wanted = new RangeSet(ranges);

@@ -173,7 +173,11 @@ export class SyncState {
   told(feed: FeedState): number {
     let told = feed.reader.length;
     for (const { link } of this.linksOf(feed)) {
-      if (link.remoteLength > told && !this.isEmptyClaim(link)) told = link.remoteLength;
+      if (link.remoteLength <= told || this.isEmptyClaim(link)) continue;
+      // Of a feed that is known in part only the block behind its end can be asked for, so nothing
+      // else would ever put the claim to the test.
+      const { length } = feed.reader;
+      if (length === 0 || link.remote.has(length)) told = link.remoteLength;
     }
     return told;
   }

@@ -93,7 +93,7 @@ export class SyncCore {
         const feed = state.feeds.get(input.feed);
         if (feed === undefined) return; // its archive left
         feed.order = input.order;
-        if (input.kind === "follow") feed.follows = true;
+        if (input.kind === "follow") feed.follow();
         else feed.want(input.ranges);
         return onWanted(state, feed);
       }

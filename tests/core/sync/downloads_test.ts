@@ -409,7 +409,7 @@ Deno.test("when the only peer that told of more is gone, what is here is complet
   const driver = new Following(ownFeed(10), A, B);
   driver.tellAll(A);
   driver.answerAll(A);
-  driver.have(B, 500, 1);
+  driver.have(B, 10, 1);
   driver.open(C);
   const before = driver.reportsOf("complete").length;
   driver.unlinked(B);
