@@ -1,6 +1,6 @@
 /** One live connection under load, and with a remote that means no good, over loopback sockets. */
 import assert from "node:assert/strict";
-import { LocalProtocolError, RemoteProtocolError } from "../../src/base/errors.ts";
+import { LocalProtocolError, RemoteProtocolError, TroveError } from "../../src/base/errors.ts";
 import type { Message } from "../../src/core/wire/messages.ts";
 import type { Outgoing, Session } from "../../src/core/wire/session.ts";
 import { Channel } from "../../src/csp/channel.ts";
@@ -199,7 +199,7 @@ Deno.test("a stream with any one bit flipped ends or goes on, and never throws",
     hosted.remote.closeWrite().catch(() => {});
     const { reason } = await hosted.next("unlinked");
     assert.ok(
-      reason === "closed" || reason instanceof RemoteProtocolError,
+      reason === "closed" || reason instanceof TroveError,
       `bit ${bit}: ${reason}`,
     );
     assert.equal(await hosted.ended, undefined);
@@ -225,7 +225,7 @@ Deno.test("a stream cut anywhere gives the whole messages before the cut", async
       const { value } = received;
       if (value.kind === "received") count += value.messages.length;
       if (value.kind !== "unlinked") continue;
-      assert.equal(value.reason instanceof RemoteProtocolError, !ends.includes(cut), `cut ${cut}`);
+      assert.equal(value.reason instanceof TroveError, !ends.includes(cut), `cut ${cut}`);
       break;
     }
     assert.equal(count, ends.filter((end) => end <= cut).length, `cut ${cut}`);

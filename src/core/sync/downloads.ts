@@ -8,6 +8,7 @@ import type { Data, Have, Unhave } from "../wire/messages.ts";
 import type { FeedState } from "./feed_state.ts";
 import { heldRuns } from "./held_runs.ts";
 import {
+  ENTRIES_MS,
   MAX_BITFIELD_BYTES,
   MAX_TRACKED_BLOCKS,
   MAX_UNHAVES,
@@ -37,7 +38,7 @@ function isBehind(state: SyncState, peer: PeerState, feed: FeedState): boolean {
   if (primary === undefined || primary === feed || !primary.follows || primary.forked) return false;
   const link = peer.links.get(primary.id);
   if (link === undefined || !link.open || state.isEmptyClaim(link)) return false;
-  if (!link.answered) return true;
+  if (!link.answered && link.remoteLength === 0) return state.now - peer.linkedAt < ENTRIES_MS;
   const known = primary.reader.length;
   const missing = primary.firstMissing(Math.min(state.told(primary), known + 1));
   return missing !== -1 && link.remote.has(missing);

@@ -7,6 +7,7 @@ import {
   CONTENT_BLOCK_BYTES,
   ENTRY_BLOCK_BYTES,
   MAX_RETURNED,
+  MAX_SMALL_WASTE_SHARE,
   MAX_WASTE,
   MAX_WASTE_SHARE,
   REQUEST_COST,
@@ -181,7 +182,10 @@ export class FeedState {
 
   /** Whether few enough blocks came twice to ask for some twice. */
   get mayRace(): boolean {
-    return this.#wasted < MAX_WASTE + this.#received * MAX_WASTE_SHARE;
+    if (this.#wasted >= MAX_WASTE + this.#received * MAX_WASTE_SHARE) return false;
+    // In a small feed a few blocks are a large part.
+    const blocks = this.#received + this.reserved.size;
+    return this.#wasted + this.raced.size < blocks * MAX_SMALL_WASTE_SHARE;
   }
 }
 

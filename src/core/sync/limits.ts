@@ -35,6 +35,9 @@ export const GAP_MEMORY_MS = 10_000;
 /** What waits at a peer beyond one round trip: others give a request up after 6 s. */
 export const MAX_QUEUE_MS = 2000;
 
+/** A peer that has not told by then what entries it has is asked for content all the same. */
+export const ENTRIES_MS = 3000;
+
 /** Blocks per Want. Source: hypercore 6.26 and 7.7 send nothing else, and count answers by it. */
 export const WANT_BLOCKS = 1024 * 1024;
 
@@ -169,6 +172,8 @@ export const MAX_FEED_RACES = 16;
 /** Races are run while blocks that came twice are fewer than this and one in a hundred. */
 export const MAX_WASTE = 4;
 export const MAX_WASTE_SHARE = 0.01;
+/** And fewer than this part of all blocks, races under way included, however few there are. */
+export const MAX_SMALL_WASTE_SHARE = 0.04;
 
 /** An idle peer looks for something to race for so often: it looks at all that is on its way. */
 export const RACE_PAUSE_MS = 100;
