@@ -8,6 +8,7 @@ import { CraftedArchive, CraftedCopy } from "../support/crafted_archive.ts";
 import { Random } from "../support/random.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
 import { TestWorld } from "../support/test_world.ts";
+import { assertSameBytes } from "../support/same_bytes.ts";
 
 const BLOCK = 64 * 1024;
 const DIRECTORY = { mode: 0o040755 };
@@ -70,7 +71,7 @@ testPair("a fresh checkout makes files, empty ones too, with mode and time", asy
   assert.deepEqual(await copy.pull(), owner.blocks.map((_, n) => n));
   const found = Object.keys(copy.files()).filter((path) => !path.endsWith("/"));
   assert.deepEqual(found, [...stats.keys()].sort());
-  assert.deepEqual(Deno.readFileSync(copy.path("sub/deep/large")), large);
+  assertSameBytes(Deno.readFileSync(copy.path("sub/deep/large")), large);
   for (const [path, { mode, mtime, size }] of stats) {
     const info = Deno.statSync(copy.path(path));
     assert.equal(info.size, size, path);
@@ -102,7 +103,7 @@ testPair("a checkout goes on where it stopped, and no half file has its name", a
   });
   assert.deepEqual(copy.files(), { small: "small" });
   assert.deepEqual(await copy.pull(), [1, 3]);
-  assert.deepEqual(Deno.readFileSync(copy.path("large")), large);
+  assertSameBytes(Deno.readFileSync(copy.path("large")), large);
 });
 
 testPair("an update removes, replaces and adds, and leaves the rest alone", async (pair) => {
@@ -144,7 +145,7 @@ testPair("an old file stands until the new one is complete", async ({ owner, cop
   });
   assert.deepEqual(copy.files(), { file: "old" });
   assert.deepEqual(await copy.pull(), [2]);
-  assert.deepEqual(Deno.readFileSync(copy.path("file")), bytes(2 * BLOCK, "new"));
+  assertSameBytes(Deno.readFileSync(copy.path("file")), bytes(2 * BLOCK, "new"));
 });
 
 testPair("a file becomes a folder and a folder a file", async ({ owner, copy }) => {
@@ -251,7 +252,7 @@ testPair("a file with the archive's own bytes is no obstacle", async ({ owner, c
   // Its hashes are known, and as a neighbour in the tree that of the other file: nothing is fetched.
   assert.deepEqual(await copy.pull(), []);
   assert.equal(Deno.statSync(copy.path("large")).mtime!.getTime(), mtime);
-  assert.deepEqual(Deno.readFileSync(copy.path("large")), large);
+  assertSameBytes(Deno.readFileSync(copy.path("large")), large);
 });
 
 testPair("a file that differs in one byte is an obstacle", async ({ owner, copy }) => {
@@ -356,7 +357,7 @@ testPair("a file that the user deleted is fetched again", async ({ owner, copy }
   Deno.removeSync(copy.path("sub"), { recursive: true });
   Deno.removeSync(copy.path("empty"));
   assert.deepEqual(await copy.pull(), [0, 1]);
-  assert.deepEqual(Deno.readFileSync(copy.path("sub/file")), bytes(2 * BLOCK, "file"));
+  assertSameBytes(Deno.readFileSync(copy.path("sub/file")), bytes(2 * BLOCK, "file"));
   assert.equal(copy.files().empty, "");
 });
 
@@ -375,20 +376,20 @@ testPair("entries with the very same blocks both get the bytes", async ({ owner,
   const { offset, blocks, byteOffset, size } = owner.put("/one", large);
   owner.putStat("/other/two", { offset, blocks, byteOffset, size });
   assert.deepEqual(await copy.pull(), [0, 1, 2]);
-  assert.deepEqual(Deno.readFileSync(copy.path("one")), large);
-  assert.deepEqual(Deno.readFileSync(copy.path("other/two")), large);
+  assertSameBytes(Deno.readFileSync(copy.path("one")), large);
+  assertSameBytes(Deno.readFileSync(copy.path("other/two")), large);
   Deno.removeSync(copy.path("other"), { recursive: true });
   await copy.pull();
-  assert.deepEqual(Deno.readFileSync(copy.path("other/two")), large);
+  assertSameBytes(Deno.readFileSync(copy.path("other/two")), large);
   // One more, later.
   owner.putStat("/three", { offset, blocks, byteOffset, size });
   await copy.pull();
-  assert.deepEqual(Deno.readFileSync(copy.path("three")), large);
+  assertSameBytes(Deno.readFileSync(copy.path("three")), large);
   // One goes, and the blocks stay for the others.
   owner.delete("/one");
   assert.deepEqual(await copy.pull(), []);
   assert.throws(() => Deno.lstatSync(copy.path("one")), Deno.errors.NotFound);
-  assert.deepEqual(Deno.readFileSync(copy.path("three")), large);
+  assertSameBytes(Deno.readFileSync(copy.path("three")), large);
 });
 
 testPair("entries that share some blocks only are refused but for one", async ({ owner, copy }) => {
@@ -420,7 +421,7 @@ for (
       assert.deepEqual(fetched, [0], "nothing is fetched for it");
       assert.deepEqual(copy.files(), { fine: "fine" });
       assert.equal(copy.warnings.length, 1);
-      assert.deepEqual(Deno.readFileSync(copy.path(".dat/metadata.key")), key);
+      assertSameBytes(Deno.readFileSync(copy.path(".dat/metadata.key")), key);
       assert.deepEqual([...Deno.readDirSync(outside)], []);
       assert.deepEqual([...Deno.readDirSync(temp.path)].map(({ name }) => name).sort(), [
         ...["copy", "copy-home", "outside", "owner", "owner-home"],
@@ -494,7 +495,7 @@ testPair("a kill between the name and the final bits costs nothing", async ({ ow
     };
     content.commit();
   });
-  assert.deepEqual(Deno.readFileSync(copy.path("large")), large);
+  assertSameBytes(Deno.readFileSync(copy.path("large")), large);
   for (const [name, before] of saved) Deno.writeFileSync(copy.path(".dat", name), before);
   await copy.open((archive) => {
     assert.deepEqual([0, 1, 2].map((block) => archive.content!.hasStaged(block)), [
@@ -504,7 +505,7 @@ testPair("a kill between the name and the final bits costs nothing", async ({ ow
     ]);
   });
   assert.deepEqual(await copy.pull(), [3]);
-  assert.deepEqual(Deno.readFileSync(copy.path("large")), large);
+  assertSameBytes(Deno.readFileSync(copy.path("large")), large);
   await copy.open((archive) => assert.ok(archive.content!.hasFinal(0)));
 });
 
@@ -517,7 +518,7 @@ testPair("a kill before the name is given costs nothing", async ({ owner, copy }
   });
   assert.deepEqual(copy.files(), {});
   assert.deepEqual(await copy.pull(), []);
-  assert.deepEqual(Deno.readFileSync(copy.path("large")), bytes(2 * BLOCK, "large"));
+  assertSameBytes(Deno.readFileSync(copy.path("large")), bytes(2 * BLOCK, "large"));
 });
 
 testPair("staged files that are lost are fetched again", async ({ owner, copy }) => {
@@ -527,7 +528,7 @@ testPair("staged files that are lost are fetched again", async ({ owner, copy })
   });
   Deno.removeSync(copy.path(".dat/trove.staging"), { recursive: true });
   assert.deepEqual(await copy.pull(), [0, 1, 2, 3]);
-  assert.deepEqual(Deno.readFileSync(copy.path("large")), bytes(4 * BLOCK, "large"));
+  assertSameBytes(Deno.readFileSync(copy.path("large")), bytes(4 * BLOCK, "large"));
 });
 
 testPair("our private files may be deleted at any time", async ({ owner, copy }) => {
@@ -540,7 +541,7 @@ testPair("our private files may be deleted at any time", async ({ owner, copy })
     if (name.startsWith("trove.")) Deno.removeSync(copy.path(".dat", name), { recursive: true });
   }
   assert.deepEqual(await copy.pull(), [0, 1, 2, 3]);
-  assert.deepEqual(Deno.readFileSync(copy.path("large")), bytes(4 * BLOCK, "large"));
+  assertSameBytes(Deno.readFileSync(copy.path("large")), bytes(4 * BLOCK, "large"));
 });
 
 for (const held of [[0, 2], [1, 2], [3]]) {
@@ -558,7 +559,7 @@ for (const held of [[0, 2], [1, 2], [3]]) {
         return fetched;
       });
       assert.deepEqual(fetched, [0, 1, 2, 3].filter((block) => !held.includes(block)));
-      assert.deepEqual(Deno.readFileSync(copy.path("large")), large);
+      assertSameBytes(Deno.readFileSync(copy.path("large")), large);
       assert.deepEqual(await copy.pull(), []);
     },
   );
@@ -586,7 +587,7 @@ testPair(
     await copy.open((archive) => copy.learn(archive, [0, 1], { held: true }));
     writeWithHoles(copy.path("large"), large, [0, 1]);
     await copy.pull();
-    assert.deepEqual(Deno.readFileSync(copy.path("large")), large);
+    assertSameBytes(Deno.readFileSync(copy.path("large")), large);
     await copy.open(async (archive) => {
       await copy.plan(archive);
       assert.deepEqual(archive.content!.audit(), { valid: 5, invalid: [] });

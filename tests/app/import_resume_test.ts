@@ -10,6 +10,7 @@ import { InterruptedError, TroveError } from "../../src/base/errors.ts";
 import { importDir, importInto, later, put, testIn, touch } from "../support/importing.ts";
 import { Random } from "../support/random.ts";
 import type { TestWorld } from "../support/test_world.ts";
+import { assertSameBytes } from "../support/same_bytes.ts";
 
 const BLOCK = 64 * 1024;
 const MIB = 1024 * 1024;
@@ -57,7 +58,7 @@ function assertImported(archive: Archive, dir: string): void {
       bytes.set(block, at);
       at += block.length;
     }
-    assert.deepEqual(bytes, Deno.readFileSync(join(dir, name)), name);
+    assertSameBytes(bytes, Deno.readFileSync(join(dir, name)), name);
   }
 }
 

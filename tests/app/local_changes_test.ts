@@ -9,6 +9,7 @@ import { archiveBytes } from "../support/archives.ts";
 import { CraftedArchive, CraftedCopy } from "../support/crafted_archive.ts";
 import { Random } from "../support/random.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
+import { assertSameBytes } from "../support/same_bytes.ts";
 
 const BLOCK = 64 * 1024;
 
@@ -77,7 +78,7 @@ for (const [how, edit] of EDITS) {
     Deno.writeFileSync(copy.path("sub/file"), edit(whole));
     // Only the block that is not there any more comes from a peer.
     assert.deepEqual(await copy.pull(), how === "by being longer" ? [] : [2]);
-    assert.deepEqual(Deno.readFileSync(copy.path("sub/file")), whole);
+    assertSameBytes(Deno.readFileSync(copy.path("sub/file")), whole);
     assert.equal(Deno.statSync(copy.path("sub/file")).mtime!.getTime(), mtime);
     assert.equal(copy.warnings.length, 1);
     assert.match(copy.warnings[0], /"sub\/file" was changed here and is replaced/);
@@ -97,9 +98,9 @@ testPair("a changed file keeps its name until the right one is complete", async 
     // Ended before the block came.
     assert.deepEqual(copy.fetch(archive, await copy.plan(archive), () => false), []);
   });
-  assert.deepEqual(Deno.readFileSync(copy.path("file")), edited);
+  assertSameBytes(Deno.readFileSync(copy.path("file")), edited);
   assert.deepEqual(await copy.pull(), [0]);
-  assert.deepEqual(Deno.readFileSync(copy.path("file")), whole);
+  assertSameBytes(Deno.readFileSync(copy.path("file")), whole);
 });
 
 testPair("a time that changed alone is put right, and nothing is fetched", async (pair) => {
@@ -151,7 +152,7 @@ testPair("an update replaces a file that was changed here, and says so", async (
   assert.equal(copy.files().file, "changed by the user", "until the new one is complete");
   // The run that goes on knows it again, although the old blocks were given up.
   assert.deepEqual(await copy.pull(), [3]);
-  assert.deepEqual(Deno.readFileSync(copy.path("file")), bytes(2 * BLOCK, "version 2"));
+  assertSameBytes(Deno.readFileSync(copy.path("file")), bytes(2 * BLOCK, "version 2"));
   // What the archive deleted and the user changed is the user's.
   assert.equal(copy.files().gone, "changed by the user");
   assert.ok(copy.warnings.some((text) => /"gone" was changed here, so it stays/.test(text)));
@@ -250,10 +251,10 @@ testPair("of two names for one content a change here costs only itself", async (
   Deno.writeTextFileSync(copy.path("one"), "mine");
   await pullWith(copy, { keepLocal: true });
   assert.equal(copy.files().one, "mine");
-  assert.deepEqual(Deno.readFileSync(copy.path("two")), whole);
+  assertSameBytes(Deno.readFileSync(copy.path("two")), whole);
   assert.deepEqual(await held(copy, 2), [0, 1]);
   assert.deepEqual(await pullWith(copy, {}), []);
-  assert.deepEqual(Deno.readFileSync(copy.path("one")), whole);
+  assertSameBytes(Deno.readFileSync(copy.path("one")), whole);
 });
 
 testPair(
@@ -267,7 +268,7 @@ testPair(
     owner.putStat("/a/b", { offset, blocks, byteOffset, size });
     assert.deepEqual(await copy.pull(), []);
     assert.deepEqual(Object.keys(copy.files()), ["a/", "a/b"]);
-    assert.deepEqual(Deno.readFileSync(copy.path("a/b")), whole);
+    assertSameBytes(Deno.readFileSync(copy.path("a/b")), whole);
     assert.deepEqual(await held(copy, 4), [0, 1, 2, 3]);
   },
 );
@@ -356,10 +357,10 @@ testPair("a half-fetched file of another program that was changed is restored", 
     assert.deepEqual([0, 1].map((block) => archive.content!.hasBlock(block)), [false, true]);
     assert.ok(archive.content!.hasStaged(1));
     copy.fetch(archive, plan, (block) => block === 0);
-    assert.deepEqual(Deno.readFileSync(copy.path("file")), half);
+    assertSameBytes(Deno.readFileSync(copy.path("file")), half);
     assert.deepEqual(copy.fetch(archive, plan), [2, 3]);
   });
-  assert.deepEqual(Deno.readFileSync(copy.path("file")), whole);
+  assertSameBytes(Deno.readFileSync(copy.path("file")), whole);
 });
 
 testPair("a lost private file is not taken for an old file of its size", async (pair) => {
@@ -374,7 +375,7 @@ testPair("a lost private file is not taken for an old file of its size", async (
   });
   Deno.removeSync(copy.path(".dat/trove.staging"), { recursive: true });
   assert.deepEqual(await copy.pull(), [2, 3]);
-  assert.deepEqual(Deno.readFileSync(copy.path("file")), bytes(2 * BLOCK, "new"));
+  assertSameBytes(Deno.readFileSync(copy.path("file")), bytes(2 * BLOCK, "new"));
 });
 
 testPair("no file is removed through a folder that was swapped for a link", async (pair) => {

@@ -4,6 +4,7 @@ import { readSelection } from "../../src/app/selection_note.ts";
 import { CraftedArchive, CraftedCopy } from "../support/crafted_archive.ts";
 import { Random } from "../support/random.ts";
 import { tempFolder } from "../support/temp.ts";
+import { assertSameBytes } from "../support/same_bytes.ts";
 
 const BLOCK = 64 * 1024;
 
@@ -62,7 +63,7 @@ testPair("blocks of two names stay while one of them is selected", async ({ owne
   assert.deepEqual((await heldBlocks(copy)).final, [0, 1]);
   select(copy, ["one"]);
   assert.deepEqual(await copy.pull(), [], "they are copied from the other one");
-  assert.deepEqual(Deno.readFileSync(copy.path("one")), large);
+  assertSameBytes(Deno.readFileSync(copy.path("one")), large);
   Deno.removeSync(copy.path("two"));
   await copy.pull();
   assert.deepEqual((await heldBlocks(copy)).final, [0, 1]);

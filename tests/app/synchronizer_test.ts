@@ -16,6 +16,7 @@ import { openOn, openOwn, TEST_KEYS } from "../support/open_feed.ts";
 import { Random } from "../support/random.ts";
 import { tempFolder } from "../support/temp.ts";
 import { TestWorld } from "../support/test_world.ts";
+import { assertSameBytes } from "../support/same_bytes.ts";
 
 const FEED = 0;
 
@@ -106,7 +107,7 @@ function filled(blocks: number, bytes = 64 * 1024): { store: FeedStore; values: 
 
 function assertHolds(store: FeedStore, values: readonly Uint8Array[]): void {
   for (const [block, value] of values.entries()) {
-    assert.deepEqual(store.readBlock(block), value, `block ${block}`);
+    assertSameBytes(store.readBlock(block), value, `block ${block}`);
   }
 }
 
@@ -211,7 +212,7 @@ Deno.test("a block that is asked for in the moment it comes is on disk before it
   }
   for (let block = 0; block < blocks; block++) {
     const given = await remote.next("data");
-    assert.deepEqual(given.value, source.block(given.index));
+    assertSameBytes(given.value, source.block(given.index));
   }
   assert.deepEqual(early, []);
 });
@@ -232,7 +233,7 @@ Deno.test("a block that cannot be read is refused and told as damaged, and the r
   assert.equal((await remote.next("unhave")).start, 1);
   const hashes = await remote.next("data");
   assert.deepEqual([hashes.index, hashes.value], [1, undefined]);
-  assert.deepEqual((await remote.next("data")).value, values[2]);
+  assertSameBytes((await remote.next("data")).value, values[2]);
   assert.deepEqual(
     running.director.reports.filter(({ kind }) => kind === "damaged"),
     [{ kind: "damaged", feed: FEED, block: 1 }],

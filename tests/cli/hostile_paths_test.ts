@@ -11,6 +11,7 @@ import { CraftedArchive } from "../support/crafted_archive.ts";
 import { serveArchive } from "../support/serve_archive.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
 import { type JsonLine, runIn, TestWorld } from "../support/test_world.ts";
+import { assertSameBytes } from "../support/same_bytes.ts";
 
 const deep = (names: number, length: number) => `/${"d".repeat(length)}`.repeat(names);
 
@@ -156,7 +157,7 @@ for (const extra of [[], ["--history"]]) {
     // The feeds are whole.
     const { publicKey } = owner.archive.metadata;
     const dat = archiveBytes(temp.join("copy"));
-    assert.deepEqual(Deno.readFileSync(temp.join("copy", ".dat", "metadata.key")), publicKey);
+    assertSameBytes(Deno.readFileSync(temp.join("copy", ".dat", "metadata.key")), publicKey);
     assert.ok([...Object.keys(dat)].every((name) => !name.includes("secret")));
   });
 }

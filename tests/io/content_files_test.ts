@@ -6,6 +6,7 @@ import { type ContentFile, ContentFiles } from "../../src/io/content_files.ts";
 import { dress, markOf } from "../../src/io/finish_file.ts";
 import { Random } from "../support/random.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
+import { assertSameBytes } from "../support/same_bytes.ts";
 
 const BLOCK = 64 * 1024;
 const MTIME = Date.UTC(2020, 1, 2);
@@ -83,7 +84,7 @@ Deno.test("ContentFiles gives a file its name, mode and time when it is complete
   store.writeAll(two);
   store.flush();
   assert.deepEqual(store.settle(), [{ start: 0, end: 3 }, { start: 3, end: 4 }]);
-  assert.deepEqual(Deno.readFileSync(one.target), wholeOf(one));
+  assertSameBytes(Deno.readFileSync(one.target), wholeOf(one));
   assert.equal(Deno.statSync(one.target).mode! & 0o777, 0o755);
   assert.equal(Deno.statSync(one.target).mtime!.getTime(), MTIME);
   assert.deepEqual(store.settle(), []);
@@ -154,7 +155,7 @@ Deno.test("ContentFiles goes on in the file itself where some blocks are final",
   assert.equal(store.write(second, bytesOf(second)), "final");
   store.flush();
   assert.deepEqual(store.settle(), [], "no bits change their place");
-  assert.deepEqual(Deno.readFileSync(file.target).subarray(BLOCK, 2 * BLOCK), bytesOf(second));
+  assertSameBytes(Deno.readFileSync(file.target).subarray(BLOCK, 2 * BLOCK), bytesOf(second));
   assert.equal(Deno.statSync(file.target).mtime!.getTime(), MTIME);
 });
 
@@ -170,12 +171,12 @@ Deno.test("ContentFiles names what was complete and had no name yet", () => {
   using store = new Store(temp);
   store.setFiles([file], ALL_STAGED);
   assert.deepEqual(store.settle(), [{ start: 0, end: 2 }]);
-  assert.deepEqual(Deno.readFileSync(file.target), wholeOf(file));
+  assertSameBytes(Deno.readFileSync(file.target), wholeOf(file));
   // And once more, as if the bits had not been written in time.
   using again = new Store(temp);
   again.setFiles([file], ALL_STAGED);
   assert.deepEqual(again.settle(), [{ start: 0, end: 2 }]);
-  assert.deepEqual(Deno.readFileSync(file.target), wholeOf(file));
+  assertSameBytes(Deno.readFileSync(file.target), wholeOf(file));
 });
 
 Deno.test("ContentFiles gives the same blocks to every file that has them", () => {
@@ -187,7 +188,7 @@ Deno.test("ContentFiles gives the same blocks to every file that has them", () =
   store.writeAll(file);
   store.flush();
   assert.deepEqual(store.settle(), [{ start: 0, end: 2 }]);
-  for (const { target } of [file, twin]) assert.deepEqual(Deno.readFileSync(target), wholeOf(file));
+  for (const { target } of [file, twin]) assertSameBytes(Deno.readFileSync(target), wholeOf(file));
   assert.equal(Deno.statSync(twin.target).mode! & 0o777, 0o600);
 });
 
@@ -201,7 +202,7 @@ Deno.test("ContentFiles replaces an older file as a whole", () => {
   store.flush();
   assert.equal(Deno.readTextFileSync(file.target), "an older and much longer file");
   store.settle();
-  assert.deepEqual(Deno.readFileSync(file.target), wholeOf(file));
+  assertSameBytes(Deno.readFileSync(file.target), wholeOf(file));
 });
 
 Deno.test("ContentFiles writes through no link on the way", () => {
@@ -297,7 +298,7 @@ Deno.test("ContentFiles makes a copy anew, whatever lies in its place", () => {
   Deno.symlinkSync(temp.join("outside"), temp.join("dir", ".dat", "staging", "0.copy"));
   store.settle();
   assert.equal(Deno.readTextFileSync(temp.join("outside")), "precious");
-  for (const { target } of [file, copy]) assert.deepEqual(Deno.readFileSync(target), wholeOf(file));
+  for (const { target } of [file, copy]) assertSameBytes(Deno.readFileSync(target), wholeOf(file));
 });
 
 Deno.test("ContentFiles replaces what stood there when it was told, and nothing newer", () => {
@@ -337,7 +338,7 @@ Deno.test("ContentFiles with many files in progress keeps few of them open", () 
     }
   }
   assert.equal(store.settle().length, 200);
-  for (const file of files) assert.deepEqual(Deno.readFileSync(file.target), wholeOf(file));
+  for (const file of files) assertSameBytes(Deno.readFileSync(file.target), wholeOf(file));
 });
 
 Deno.test("dress() takes permission bits and no others, and times that there are", () => {
@@ -417,7 +418,7 @@ Deno.test("files go and come while others are being fetched, and those are left 
   const settled = store.settle();
   assert.deepEqual(settled.map(({ start }) => start).sort(), [2, 4, 5]);
   for (const file of [stays, later, whole]) {
-    assert.deepEqual(Deno.readFileSync(file.target), wholeOf(file));
+    assertSameBytes(Deno.readFileSync(file.target), wholeOf(file));
   }
 });
 
@@ -441,7 +442,7 @@ Deno.test("of files with the same blocks one may go and one may come before thes
   for (const { target } of [one, twin]) {
     assert.throws(() => Deno.lstatSync(target), Deno.errors.NotFound);
   }
-  assert.deepEqual(Deno.readFileSync(third.target), wholeOf(one));
+  assertSameBytes(Deno.readFileSync(third.target), wholeOf(one));
 });
 
 Deno.test("ContentFiles tells of a name that somebody took, and names the other files", () => {

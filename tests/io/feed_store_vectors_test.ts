@@ -10,6 +10,7 @@ import { type DiskState, MemoryDisk } from "../support/memory_access.ts";
 import { openIn, openOn } from "../support/open_feed.ts";
 import { allFeeds, blocksIn, FILE_NAMES, type StoredFeed } from "../support/stored_feeds.ts";
 import { tempFolder } from "../support/temp.ts";
+import { assertSameBytes } from "../support/same_bytes.ts";
 
 function filesOf(feed: StoredFeed): DiskState {
   const files = new Map<string, Uint8Array>();
@@ -137,7 +138,7 @@ for (const feed of allFeeds()) {
         if (files.has("data")) checkBlocks(store, feed);
       }
       for (const [name, bytes] of files) {
-        assert.deepEqual(Deno.readFileSync(temp.join(name)), new Uint8Array(bytes), name);
+        assertSameBytes(Deno.readFileSync(temp.join(name)), new Uint8Array(bytes), name);
       }
       assert.equal([...Deno.readDirSync(temp.path)].length, files.size);
     });

@@ -10,6 +10,7 @@ import { type Node, Swarm } from "../support/swarm.ts";
 import { LIARS } from "./liars.ts";
 import { addressOf, edgesOf, feedOf, hasAll, TOPOLOGIES } from "./topologies.ts";
 import { Watch } from "./watch.ts";
+import { assertSameBytes } from "../support/same_bytes.ts";
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -241,7 +242,7 @@ class Run {
   #checkContent(): void {
     for (const { name, feed } of this.#nodes) {
       for (const [block, value] of feed.blocks) {
-        assert.deepEqual(value, this.#source.block(block), `${name}, block ${block}`);
+        assertSameBytes(value, this.#source.block(block), `${name}, block ${block}`);
       }
     }
   }

@@ -18,6 +18,7 @@ import { frameSize } from "../../src/core/wire/frame_writer.ts";
 import { MemoryFeed } from "../support/memory_feed.ts";
 import type { Random } from "../support/random.ts";
 import { checkSizes, mostEffects } from "./watch.ts";
+import { assertSameBytes } from "../support/same_bytes.ts";
 
 /** How often a step may ask its feeds for something, per link and feed. */
 const MOST_LOOKS = 20_000;
@@ -207,7 +208,7 @@ export class FuzzWorld {
       case "store": {
         const { source, copy } = this.archives.get(effect.feed)!;
         const { block, value } = effect.block;
-        assert.deepEqual(value, source.block(block), `another block ${block} is kept`);
+        assertSameBytes(value, source.block(block), `another block ${block} is kept`);
         assert.ok(copy instanceof MemoryFeed, "a block of a feed that is not fetched");
         copy.store(effect.block);
         this.stores.push({ feed: effect.feed, block });
