@@ -62,8 +62,10 @@ Deno.test(`a clone killed ${KILLS} times goes on each time without a block fetch
     // Every fifth one dies while it starts, the others while blocks come in.
     if (kill % 5 === 0) await pause(random.below(400));
     else {
-      await cloner.event("peer", { matches: (line) => line.state === "connected" });
-      await pause(random.below(400));
+      const sent = blocksSent(sharer, 0).length + 1 + random.below(6);
+      let uploaded = 0;
+      await sharer.process.event("uploaded", { matches: () => ++uploaded >= sent });
+      await pause(50 + random.below(150));
     }
     cloner.signal("SIGKILL");
     const exit = await cloner.exit;
