@@ -4,15 +4,8 @@
  * select, so a slow peer holds up nobody.
  */
 import { toHex } from "../base/bytes.ts";
-import {
-  InterruptedError,
-  LocalProtocolError,
-  StorageError,
-  TroveError,
-  unreachable,
-} from "../base/errors.ts";
+import { InterruptedError, LocalProtocolError, TroveError, unreachable } from "../base/errors.ts";
 import type { StopSignal, World } from "../base/world.ts";
-import { RangeSet } from "../base/ranges.ts";
 import type { FeedReader } from "../core/feed/reader.ts";
 import type { Effect, FeedId, Input, PeerAddress, PeerId, Report } from "../core/sync/inputs.ts";
 import { TICK_MS } from "../core/sync/limits.ts";
@@ -27,6 +20,7 @@ import type { FeedStore } from "../io/feed_store.ts";
 import type { Connection } from "../io/connection.ts";
 import { type Inbound, PeerLink } from "../io/peer_link.ts";
 import type { ArchiveFeeds } from "./archive_feeds.ts";
+import { JoinedFeeds } from "./joined_feeds.ts";
 import { GuardedReader } from "./guarded_reader.ts";
 import type { PeerListener } from "../io/peer_listener.ts";
 import { PeerNetwork } from "../io/peer_network.ts";
@@ -87,20 +81,12 @@ export class Synchronizer {
   readonly #inbound = new Channel<Inbound>(INBOUND_PIECES);
   readonly #links = new Map<PeerId, PeerLink>();
   readonly #tasks = new Set<Promise<void>>();
-  readonly #feeds = new Map<FeedId, { store: FeedStore; primary: FeedId }>();
-  /** The public keys of the archives that joined, by discovery key in hex. */
-  readonly #keys = new Map<string, Uint8Array>();
+  readonly #feeds = new JoinedFeeds((primary, work) => this.#guard(primary, work));
   /** By the primary feed of the archive they direct. */
   readonly #directors = new Map<FeedId, Director>();
   /** What is to be done when an archive has left, by its primary feed. */
   readonly #leaving = new Map<FeedId, () => void>();
-  /** Blocks put into each store since its last commit. */
-  readonly #uncommitted = new Map<FeedId, number[]>();
   readonly #pending: Input[] = [];
-  /** Blocks that stores gave up, and the core has not been told. */
-  readonly #cleared = new Map<FeedId, RangeSet>();
-  /** Blocks read for peers, and the store that wants each buffer back when it is sent. */
-  readonly #lent = new WeakMap<Uint8Array, FeedStore>();
   /** To be called after the next commit: the bytes that were received are used no more then. */
   #releases: (() => void)[] = [];
   readonly #abort = new AbortController();
@@ -146,13 +132,7 @@ export class Synchronizer {
    * what peers get to see of it.
    */
   join(feed: FeedId, store: FeedStore, primary: FeedId, reader: FeedReader = store): void {
-    this.#feeds.set(feed, { store, primary });
-    store.onCleared = ({ start, end }) => {
-      const cleared = this.#cleared.get(feed);
-      if (cleared === undefined) this.#cleared.set(feed, new RangeSet([{ start, end }]));
-      else cleared.add(start, end);
-    };
-    if (feed === primary) this.#keys.set(toHex(store.discoveryKey), store.publicKey);
+    this.#feeds.add(feed, store, primary);
     this.input({ kind: "join", feed, reader: this.#guarded(reader, primary), primary });
   }
 
@@ -178,9 +158,8 @@ export class Synchronizer {
   /** Give the core something from outside the loop; performed at once, or after what is under way. */
   input(input: Input): void {
     // Whoever gives up blocks says next what it wants instead: the core has to know them as missing.
-    for (const [feed, ranges] of this.#cleared) {
-      this.#cleared.delete(feed);
-      this.#pending.push({ kind: "cleared", feed, ranges: [...ranges] });
+    for (const cleared of this.#feeds.takeCleared()) {
+      this.#pending.push({ kind: "cleared", ...cleared });
     }
     this.#pending.push(input);
     this.#drain();
@@ -196,7 +175,7 @@ export class Synchronizer {
   link(connection: Connection, { primary, onEnd }: { primary?: FeedId; onEnd?: () => void }): void {
     const conn = this.#network.adopt(connection);
     const session = this.#openSession();
-    if (primary !== undefined) session.open(this.#feeds.get(primary)!.store.publicKey);
+    if (primary !== undefined) session.open(this.#feeds.publicKeyOf(primary)!);
     this.#start(this.#run(conn, session, conn.remote, primary, true).then(onEnd));
   }
 
@@ -285,14 +264,7 @@ export class Synchronizer {
 
   /** The core knows an archive no more. */
   #forget(primary: FeedId): void {
-    for (const [feed, { store, primary: of }] of this.#feeds) {
-      if (of !== primary) continue;
-      if (this.#uncommitted.delete(feed)) this.#guard(primary, () => store.commit());
-      this.#feeds.delete(feed);
-      this.#cleared.delete(feed);
-      store.onCleared = undefined;
-      if (feed === primary) this.#keys.delete(toHex(store.discoveryKey));
-    }
+    this.#feeds.remove(primary);
     this.#directors.delete(primary);
     const onLeft = this.#leaving.get(primary);
     this.#leaving.delete(primary);
@@ -301,7 +273,7 @@ export class Synchronizer {
 
   /** Tell the director of the archive that the news is about. */
   #tell(report: Report): void {
-    const primary = "feed" in report ? this.#feeds.get(report.feed)?.primary : report.primary;
+    const primary = "feed" in report ? this.#feeds.primaryOf(report.feed) : report.primary;
     const director = primary === undefined ? undefined : this.#directors.get(primary);
     (director ?? this.#director).onReport(report, this);
   }
@@ -322,15 +294,9 @@ export class Synchronizer {
         this.#pending.push({ kind: "loaded", peer, feed, request, value });
         return;
       }
-      case "store": {
-        const { feed, block } = effect;
-        const { store, primary } = this.#feeds.get(feed)!; // one that leaves does so after this step
-        if (!this.#guard(primary, () => store.put(block))) return;
-        const blocks = this.#uncommitted.get(feed);
-        if (blocks === undefined) this.#uncommitted.set(feed, [block.block]);
-        else blocks.push(block.block);
+      case "store":
+        this.#feeds.put(effect.feed, effect.block); // one that leaves does so after this step
         return;
-      }
       case "dial":
         return this.#start(this.#dial(effect.address, effect.primary));
       case "report":
@@ -340,20 +306,10 @@ export class Synchronizer {
     }
   }
 
-  /** The block for a peer, or undefined if it cannot be had: that is no fault of the peer's. */
   #load(feed: FeedId, block: number): Uint8Array | undefined {
     // What is not on disk yet still lies in a buffer that the next pieces are read into.
-    if (this.#uncommitted.get(feed)?.includes(block)) this.#commitStores();
-    const store = this.#feeds.get(feed)?.store;
-    if (store === undefined) return undefined; // its archive left when that failed
-    try {
-      const value = store.readVerified(block);
-      if (value !== undefined) this.#lent.set(value, store);
-      return value;
-    } catch (error) {
-      if (error instanceof StorageError) return undefined;
-      throw error;
-    }
+    if (this.#feeds.isUncommitted(feed, block)) this.#commitStores();
+    return this.#feeds.load(feed, block);
   }
 
   #unlink(peer: PeerId, reason: TroveError | "closed" | "done"): void {
@@ -372,16 +328,7 @@ export class Synchronizer {
 
   /** Put on disk what was stored since the last time, and tell the core. */
   #commitStores(): void {
-    while (this.#uncommitted.size > 0) {
-      const uncommitted = [...this.#uncommitted];
-      this.#uncommitted.clear();
-      for (const [feed, blocks] of uncommitted) {
-        const joined = this.#feeds.get(feed);
-        if (joined === undefined) continue; // its archive left because the other feed failed
-        if (!this.#guard(joined.primary, () => joined.store.commit())) continue;
-        this.input({ kind: "stored", feed, blocks });
-      }
-    }
+    this.#feeds.commit((feed, blocks) => this.input({ kind: "stored", feed, blocks }));
   }
 
   /** Do something to the files of an archive. Answers false if they failed and its director knows. */
@@ -398,11 +345,6 @@ export class Synchronizer {
     }
   }
 
-  #recycle(message: Message): void {
-    if (message.type !== "data" || message.value === undefined) return;
-    this.#lent.get(message.value)?.recycle(message.value);
-  }
-
   async #dial(address: PeerAddress, primary: FeedId): Promise<void> {
     let conn: Connection;
     try {
@@ -414,10 +356,10 @@ export class Synchronizer {
       return;
     }
     if (this.#abort.signal.aborted) return conn.close();
-    const feed = this.#feeds.get(primary);
-    if (feed === undefined) return conn.close(); // its archive left
+    const publicKey = this.#feeds.publicKeyOf(primary);
+    if (publicKey === undefined) return conn.close(); // its archive left
     const session = this.#openSession();
-    session.open(feed.store.publicKey);
+    session.open(publicKey);
     await this.#run(conn, session, address, primary);
   }
 
@@ -432,7 +374,7 @@ export class Synchronizer {
       nonce: this.#world.randomBytes(NONCE_BYTES),
       lookup: (discoveryKey) => {
         const name = toHex(discoveryKey);
-        return this.#keys.get(name) ?? this.#options.open?.(name);
+        return this.#feeds.keyNamed(name) ?? this.#options.open?.(name);
       },
     });
   }
@@ -445,7 +387,7 @@ export class Synchronizer {
     patient?: boolean,
   ): Promise<void> {
     const peer = this.#nextPeer++;
-    const onEncoded = (message: Message) => this.#recycle(message);
+    const onEncoded = (message: Message) => this.#feeds.recycle(message);
     const link = new PeerLink(peer, { conn, session, inbound: this.#inbound, onEncoded });
     this.#links.set(peer, link);
     const taken = await this.#inbound.send({ kind: "linked", peer, address, primary, patient });
