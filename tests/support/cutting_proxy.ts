@@ -51,10 +51,13 @@ export class CuttingProxy implements AsyncDisposable {
       const server = await Deno.connect(this.#target);
       this.#open.add(server);
       try {
-        const cut = () => {
-          for (const conn of [client, server]) this.#close(conn);
+        // What was passed on before the cut arrives: how much that is does not depend on the load.
+        const cut = async () => {
+          this.#close(server);
+          await client.closeWrite();
         };
-        await Promise.all([this.#pass(client, server), this.#passDown(server, client, cut)]);
+        const up = this.#pass(client, server).catch(() => drain(client));
+        await Promise.all([up, this.#passDown(server, client, cut)]);
       } finally {
         this.#close(server);
       }
@@ -74,7 +77,7 @@ export class CuttingProxy implements AsyncDisposable {
     await to.closeWrite();
   }
 
-  async #passDown(from: Deno.Conn, to: Deno.Conn, cut: () => void): Promise<void> {
+  async #passDown(from: Deno.Conn, to: Deno.Conn, cut: () => Promise<void>): Promise<void> {
     const piece = new Uint8Array(64 * 1024);
     for (let count = await from.read(piece); count !== null; count = await from.read(piece)) {
       const left = (this.#cuts[0] ?? Infinity) - this.#down;
@@ -84,7 +87,7 @@ export class CuttingProxy implements AsyncDisposable {
       if (left > count) continue;
       this.#cuts.shift();
       this.#made++;
-      return cut();
+      return await cut();
     }
     await to.closeWrite();
   }
@@ -98,6 +101,12 @@ export class CuttingProxy implements AsyncDisposable {
     for (const conn of [...this.#open]) this.#close(conn);
     await Promise.all([this.#accepting.catch(() => {}), ...this.#tasks]);
   }
+}
+
+/** Read until the other end closes: what it goes on saying is for nobody. */
+async function drain(from: Deno.Conn): Promise<void> {
+  const piece = new Uint8Array(64 * 1024);
+  while (await from.read(piece) !== null);
 }
 
 async function writeAll(to: Deno.Conn, bytes: Uint8Array): Promise<void> {
