@@ -128,7 +128,10 @@ class ArchiveAuditor {
       onBlock: (block, bytes, about) => entries.take(block, bytes, about),
       onProgress: this.#tell("metadata"),
     });
-    this.#say(metadata, "metadata", owned, false);
+    const hasContentBegun = this.#hasBegun("content");
+    if (hasContentBegun || file.size() > 0 || this.#hasBegun("metadata")) {
+      this.#say(metadata, "metadata", owned, false);
+    } else this.#sayNothing("metadata");
     this.#checkIndex("metadata", raw);
     this.#checkComplete(metadata, raw, owned);
 
@@ -148,7 +151,7 @@ class ArchiveAuditor {
     }
     const { files, unselected, problem } = splitSelected(listed.files, { paths, owned });
     if (problem !== undefined) this.#problems.push(problem);
-    const begun = owned && metadata.length > 1 || this.#hasContentBegun();
+    const begun = owned && metadata.length > 1 || hasContentBegun;
     const contentKey = keys.findContent(entries.contentKey, { begun });
     const found = contentKey === undefined ? undefined : this.#checkContent(contentKey, {
       ...{ entries, version, owned, secretKey, all, begun },
@@ -240,15 +243,25 @@ class ArchiveAuditor {
   }
 
   /**
-   * Whether there ever was anything of the content here. An archive whose creation or whose first
-   * clone was cut off may lack any of the content's files: they are made one after the other.
+   * Whether there ever was anything of a feed here. An archive whose creation or whose first clone
+   * was cut off may lack any of the feed's files: they are made one after the other.
    */
-  #hasContentBegun(): boolean {
+  #hasBegun(feed: FeedName): boolean {
     const paths = this.#paths;
     const isEmpty = (["tree", "signatures", "bitfield"] as const)
-      .every((file) => (lookAt(paths.feed("content", file))?.size ?? 0) <= HEADER_BYTES);
+      .every((file) => (lookAt(paths.feed(feed, file))?.size ?? 0) <= HEADER_BYTES);
     if (!isEmpty) return true;
     return readNote(paths, "synced") !== undefined || readNote(paths, "latest") !== undefined;
+  }
+
+  #sayNothing(feed: FeedName): void {
+    this.#problems.push({
+      kind: "incomplete",
+      feed,
+      message: `${feed}: nothing of it is here yet`,
+      repair: "pull",
+      harmless: true,
+    });
   }
 
   #checkIndex(feed: FeedName, raw: RawFeed): void {
@@ -331,15 +344,7 @@ class ArchiveAuditor {
       onProgress: this.#tell("content"),
     });
     if (begun) this.#say(audit, "content", owned, places !== undefined);
-    else {
-      this.#problems.push({
-        kind: "incomplete",
-        feed: "content",
-        message: "content: nothing of it is here yet",
-        repair: "pull",
-        harmless: true,
-      });
-    }
+    else this.#sayNothing("content");
     this.#checkIndex("content", raw);
     if (places !== undefined && all) this.#checkUnowned(audit, { places, owned, version });
     return { raw, audit, secretKey: own };

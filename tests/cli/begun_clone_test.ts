@@ -6,6 +6,7 @@ import { runIn, shareIn, TestWorld } from "../support/test_world.ts";
 import { assertSameTree, digestTree, writeTree } from "../support/trees.ts";
 
 /** In the order in which a clone makes them. */
+const METADATA_FILES = ["tree", "signatures", "bitfield", "data"].map((file) => `metadata.${file}`);
 const CONTENT_FILES = ["key", "tree", "signatures", "bitfield"].map((file) => `content.${file}`);
 
 Deno.test("a clone that was cut off before its content began is sound at every moment", async () => {
@@ -34,6 +35,17 @@ Deno.test("a clone that was cut off before its content began is sound at every m
     const { code, json, stdout } = await runIn(world, "verify", copy, "--json");
     assert.equal(code, 0, stdout);
     const said = json.filter(({ event, feed }) => event === "problem" && feed === "content");
+    assert.deepEqual(said.map(({ kind, harmless }) => [kind, harmless]), [["incomplete", true]]);
+  }
+  // And before that: only the key came, and the files of the metadata are being made.
+  for (const { name } of [...Deno.readDirSync(dat)]) {
+    if (name !== "metadata.key") Deno.removeSync(join(dat, name), { recursive: true });
+  }
+  for (const file of [undefined, ...METADATA_FILES]) {
+    if (file !== undefined) Deno.writeFileSync(join(dat, file), new Uint8Array(0));
+    const { code, json, stdout } = await runIn(world, "verify", copy, "--json");
+    assert.equal(code, 0, stdout);
+    const said = json.filter(({ event }) => event === "problem");
     assert.deepEqual(said.map(({ kind, harmless }) => [kind, harmless]), [["incomplete", true]]);
   }
   assert.equal((await runIn(world, ...clone)).code, 0, world.stderr.text);
