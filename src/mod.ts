@@ -67,7 +67,7 @@ export interface CommonOptions {
 export interface RunOptions extends CommonOptions {
   /** Told of everything that happens. */
   readonly onEvent?: ArchiveListener;
-  /** Ends it: `share` comes to its end, the others throw an `InterruptedError`. */
+  /** Ends it: `share` and `sync` come to their end, the others throw an `InterruptedError`. */
   readonly signal?: AbortSignal;
   /** SIGINT and SIGTERM end it as well; a second SIGINT ends the process. Off if left out. */
   readonly signals?: boolean;

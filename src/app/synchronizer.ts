@@ -158,8 +158,11 @@ export class Synchronizer {
   /** Give the core something from outside the loop; performed at once, or after what is under way. */
   input(input: Input): void {
     // Whoever gives up blocks says next what it wants instead: the core has to know them as missing.
-    for (const cleared of this.#feeds.takeCleared()) {
-      this.#pending.push({ kind: "cleared", ...cleared });
+    // What came in their place is told first, or a peer could take the feed to be at its end.
+    if (input.kind !== "appended" && input.kind !== "stored") {
+      for (const cleared of this.#feeds.takeCleared()) {
+        this.#pending.push({ kind: "cleared", ...cleared });
+      }
     }
     this.#pending.push(input);
     this.#drain();

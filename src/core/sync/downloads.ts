@@ -251,12 +251,23 @@ export function onCleared(state: SyncState, feed: FeedState, ranges: readonly Ra
   feed.recheck();
   for (const { peer, link } of state.linksOf(feed)) {
     if (!link.remoteWants || ranges.length > MAX_UNHAVES) continue;
-    for (const { start, end } of ranges) {
-      if (start < end) state.send(peer, link, { type: "unhave", start, length: end - start });
-    }
+    for (const { start, end } of ranges) tellLost(state, peer, link, { start, end });
   }
   downloadFromAll(state, feed);
   checkComplete(state, feed);
+}
+
+/**
+ * hypercore 7 takes an Unhave of all blocks that it knows of for the end of the feed, and asks for
+ * nothing that comes later: so the first block goes by itself, and not at all where it is the only one.
+ */
+function tellLost(state: SyncState, peer: PeerState, link: FeedLink, { start, end }: Range): void {
+  const { length } = state.feeds.get(link.feed)!.reader;
+  const unhave = (from: number, to: number) => {
+    if (from < to) state.send(peer, link, { type: "unhave", start: from, length: to - from });
+  };
+  if (start === 0 && length > 1) unhave(0, Math.min(1, end));
+  unhave(Math.max(1, start), end);
 }
 
 function tellRun(

@@ -129,6 +129,20 @@ Deno.test("blocks that the store lost are told of, and fetched again", () => {
   driver.give({ kind: "cleared", feed: 77, ranges });
 });
 
+Deno.test("an Unhave never covers all that a peer may know of", () => {
+  const unhaves = (length: number) => {
+    const driver = new CoreDriver(ownFeed(length));
+    driver.open(A);
+    driver.say(A, WANT);
+    driver.news();
+    driver.give({ kind: "cleared", feed: 0, ranges: [{ start: 0, end: length }] });
+    return driver.newsOf(A, "unhave").map(({ start, length }) => [start, length]);
+  };
+  assert.deepEqual(unhaves(9), [[0, 1], [1, 8]]);
+  assert.deepEqual(unhaves(2), [[0, 1], [1, 1]]);
+  assert.deepEqual(unhaves(1), []);
+});
+
 Deno.test("an append is fetched in one round trip, however many there were", () => {
   const source = ownFeed(2);
   const driver = new CoreDriver(emptyCopy(source), { follow: true });
