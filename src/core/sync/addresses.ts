@@ -15,6 +15,8 @@ interface Known {
   /** When a waiting one is due. */
   at: number;
   failures: number;
+  /** Blocks went one way or the other there. */
+  proven: boolean;
   /** How often whoever is there broke the protocol. */
   breaches: number;
   /** It led to a connection at some time. */
@@ -76,6 +78,7 @@ export class AddressBook {
       state: "waiting",
       at: now,
       failures: 0,
+      proven: false,
       breaches: 0,
       wasLinked: false,
     };
@@ -140,7 +143,14 @@ export class AddressBook {
   /** The peer there turned out to be of use: earlier failures are forgiven. */
   proven(address: PeerAddress): void {
     const known = this.#known.get(address);
-    if (known !== undefined) known.failures = 0;
+    if (known === undefined) return;
+    known.failures = 0;
+    known.proven = true;
+  }
+
+  /** Whether the address led to a peer that was of use. */
+  isProven(address: PeerAddress): boolean {
+    return this.#known.get(address)?.proven ?? false;
   }
 
   /** The link there was lost while it brought blocks: the address is due at once. */

@@ -246,8 +246,8 @@ function retry(
   // Each try that is answered brings more, so this comes to an end by itself.
   if (peer.brings && reason !== "done") return book.lost(address, state.now);
   // A peer that hangs up during the greeting most likely does not have the archive: this counts
-  // twice, so that it is asked again, but not for long.
-  if (!opened) book.failed(address, state.now);
+  // twice, so that it is asked again, but not for long. One that had it may be busy.
+  if (!opened && !book.isProven(address)) book.failed(address, state.now);
   const retryMs = book.failed(address, state.now);
   if (opened) return;
   const text = reason instanceof TroveError

@@ -6,7 +6,7 @@
  * works is given up for one that somebody else opened only so often.
  */
 import { toHex } from "../../base/bytes.ts";
-import { REPLACE_MS } from "./limits.ts";
+import { REPLACE_MS, SILENT_MS } from "./limits.ts";
 import type { PeerState } from "./peer_state.ts";
 import type { SyncState } from "./state.ts";
 
@@ -18,7 +18,10 @@ export function settleDuplicate(state: SyncState, peer: PeerState): boolean {
   const theirs = peer.remoteId!;
   const mustGo = peer.dialled ? theirs < ours : theirs > ours;
   const isTooSoon = !peer.dialled && state.now - other.replacedAt < REPLACE_MS;
-  const loser = mustGo || isTooSoon ? peer : other;
+  // Whoever dials us again after its link broke knows better than we do: ours is silent, and would
+  // keep the peer out until that is noticed.
+  const isDead = !peer.dialled && !other.dialled && state.now - other.heardAt >= SILENT_MS;
+  const loser = !isDead && (mustGo || isTooSoon) ? peer : other;
   if (loser === other) peer.replacedAt = state.now;
   loser.duplicate = true;
   state.unlink(loser, "closed");

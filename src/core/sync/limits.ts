@@ -117,6 +117,9 @@ export const SLOW_SHARE = 0.25;
 /** A link takes the place of another to the same id so often. Source: spec of limits, section 8. */
 export const REPLACE_MS = 10_000;
 
+/** A link that heard nothing for so long gives way to a second one: keepalives come every 5 s. */
+export const SILENT_MS = 6000;
+
 /** Bytes of an id that is kept in mind; the usual one has 32. Source: spec of limits, section 3. */
 export const MAX_ID_BYTES = 64;
 

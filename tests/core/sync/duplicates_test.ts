@@ -1,7 +1,13 @@
 /** Two links to one peer: which one stays, and what becomes of the addresses. */
 import assert from "node:assert/strict";
 import { ProofError } from "../../../src/base/errors.ts";
-import { BAN_MS, REPLACE_MS, RETRY_MS, START_REQUESTS } from "../../../src/core/sync/limits.ts";
+import {
+  BAN_MS,
+  REPLACE_MS,
+  RETRY_MS,
+  SILENT_MS,
+  START_REQUESTS,
+} from "../../../src/core/sync/limits.ts";
 import { answerFor, CoreDriver, emptyCopy, idOf, ownFeed } from "../../support/core_driver.ts";
 
 const [A, B, C] = [1, 2, 3];
@@ -96,6 +102,19 @@ Deno.test("an address that leads to a linked peer is left alone until that link 
     driver.unlinked(survivor);
     driver.pass(2 * RETRY_MS[0]);
     assert.equal(driver.dials.length, 2, "and dialled again then");
+  }
+});
+
+Deno.test("a link that fell silent gives way to a second one, whatever the ids say", () => {
+  for (const id of [SMALLER, LARGER]) {
+    const driver = new CoreDriver(ownFeed(3));
+    driver.open(A, { id });
+    driver.pass(SILENT_MS);
+    driver.open(B, { id });
+    assert.deepEqual([...driver.ended.keys()], [A]);
+    driver.pass(1000, B);
+    driver.open(C, { id: LARGER });
+    assert.equal(driver.ended.has(B), false, "one that speaks stays");
   }
 });
 
