@@ -26,7 +26,7 @@ export type Inbound =
  * Bytes asked of the connection at once: little of strangers and of peers that say little, more and
  * more of one that fills what it is given.
  */
-const FIRST_READ_BYTES = 4 * 1024;
+const FIRST_READ_BYTES = 512;
 const MAX_READ_BYTES = 512 * 1024;
 
 /** Pieces with more messages than this are read in small buffers: a flood must not fill memory. */
