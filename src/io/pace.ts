@@ -2,6 +2,7 @@
  * How many bytes a second may go one way, for all connections together. Whoever has bytes to move
  * asks, waits in line, and is given a part: the line goes round, so all get the same share.
  */
+import type { Timers } from "./timers.ts";
 
 /** The parts that are given out, as time at the full rate: smooth, and some 50 wakes a second. */
 const PART_MS = 20;
@@ -14,14 +15,6 @@ const BURST_MS = 40;
 /** The loop was busy with something else while somebody waited: so much of it is made up for. */
 const STALL_MS = 500;
 
-/** The time that a pace goes by. */
-export interface PaceClock {
-  /** Milliseconds of a clock that never goes back. */
-  now(): number;
-  /** Call `wake` after so many milliseconds, or later. Returns the way to take that back. */
-  after(ms: number, wake: () => void): () => void;
-}
-
 interface Waiting {
   readonly wanted: number;
   readonly give: (bytes: number) => void;
@@ -31,14 +24,14 @@ export class Pace {
   /** The size of pieces in which bytes are best moved. */
   readonly partBytes: number;
   readonly #bytesPerMs: number;
-  readonly #clock: PaceClock;
+  readonly #clock: Timers;
   readonly #line = new Set<Waiting>();
   /** When everything given so far is paid for; before that nothing is given. */
   #paidAt: number;
   #cancelTimer: (() => void) | undefined;
 
   /** @param rate Bytes a second. */
-  constructor(rate: number, clock: PaceClock) {
+  constructor(rate: number, clock: Timers) {
     this.#bytesPerMs = rate / 1000;
     this.#clock = clock;
     this.#paidAt = clock.now();

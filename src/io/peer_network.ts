@@ -2,9 +2,10 @@
 import type { Clock } from "../base/world.ts";
 import type { Connection } from "./connection.ts";
 import { dialPeer } from "./net.ts";
-import { Pace, type PaceClock } from "./pace.ts";
+import { Pace } from "./pace.ts";
 import { PacedConnection, type Paces } from "./paced_connection.ts";
 import { parsePeer, type Proxy } from "./peer_address.ts";
+import { realTimers } from "./timers.ts";
 
 export interface NetworkOptions {
   readonly proxy?: Proxy;
@@ -24,7 +25,7 @@ export class PeerNetwork {
   constructor(clock: Pick<Clock, "monotonic">, options: NetworkOptions = {}) {
     const { proxy, up, down, maxPeers } = options;
     this.maxPeers = maxPeers;
-    const time = paceClock(clock);
+    const time = realTimers(clock);
     this.#proxy = proxy;
     this.#paces = {
       up: up === undefined ? undefined : new Pace(up, time),
@@ -47,14 +48,4 @@ export class PeerNetwork {
     if (up === undefined && down === undefined) return connection;
     return new PacedConnection(connection, this.#paces);
   }
-}
-
-function paceClock(clock: Pick<Clock, "monotonic">): PaceClock {
-  return {
-    now: () => clock.monotonic(),
-    after(ms, wake) {
-      const timer = setTimeout(wake, ms);
-      return () => clearTimeout(timer);
-    },
-  };
 }

@@ -1,7 +1,7 @@
 /** Time that passes when the test says so, for what waits on a clock and its timers. */
-import type { PaceClock } from "../../src/io/pace.ts";
+import type { Timers } from "../../src/io/timers.ts";
 
-export class VirtualClock implements PaceClock {
+export class VirtualClock implements Timers {
   #now = 0;
   readonly #timers = new Set<{ at: number; wake: () => void }>();
   readonly #lateness: () => number;

@@ -1,0 +1,132 @@
+import assert from "node:assert/strict";
+import { Discovery, type DiscoveryOptions, type Found } from "../../src/discovery/discovery.ts";
+import type {
+  DiscoverySource,
+  Interest,
+  SourceContext,
+  SourceName,
+  SourceState,
+} from "../../src/discovery/source.ts";
+import { Topic } from "../../src/discovery/topic.ts";
+
+const TOPIC = new Topic(new Uint8Array(32).fill(7));
+const OTHER = new Topic(new Uint8Array(32).fill(9));
+
+/** A source that does what the test says. */
+class ScriptedSource implements DiscoverySource {
+  readonly asked: string[] = [];
+  state: SourceState = { state: "waiting", message: "asked once" };
+
+  constructor(readonly name: SourceName, readonly context: SourceContext) {}
+
+  join({ name }: Topic, { lookup, announce }: Interest): void {
+    this.asked.push(`join ${name.slice(0, 2)} ${lookup} ${announce}`);
+  }
+
+  leave({ name }: Topic): void {
+    this.asked.push(`leave ${name.slice(0, 2)}`);
+  }
+
+  stateOf(): SourceState {
+    return this.state;
+  }
+
+  close(): Promise<void> {
+    this.asked.push("close");
+    return Promise.resolve();
+  }
+}
+
+function setUp(options: Partial<DiscoveryOptions> = {}) {
+  let now = 0;
+  const found: Found[] = [];
+  const news: string[] = [];
+  const sources: ScriptedSource[] = [];
+  const make = (name: SourceName) => (context: SourceContext) => {
+    const source = new ScriptedSource(name, context);
+    sources.push(source);
+    return source;
+  };
+  const discovery = new Discovery({
+    timers: { now: () => now, after: () => () => {} },
+    random: () => 0,
+    randomBytes: (length) => new Uint8Array(length),
+    sources: { mdns: make("mdns"), dht: make("dht") },
+    onFound: (one) => found.push(one),
+    onNews: (topic, { source, state, message, found }) =>
+      news.push(`${topic.name.slice(0, 2)} ${source} ${state} ${message} ${found}`),
+    ...options,
+  });
+  return { discovery, found, news, sources, wait: (ms: number) => now += ms };
+}
+
+Deno.test("Every source hears of each topic, once for each change", async () => {
+  const { discovery, sources } = setUp();
+  discovery.join(TOPIC, { lookup: true, announce: undefined });
+  discovery.join(TOPIC, { lookup: true, announce: undefined });
+  discovery.join(TOPIC, { lookup: true, announce: 3282 });
+  discovery.leave(OTHER);
+  discovery.leave(TOPIC);
+  await discovery.close();
+  discovery.join(TOPIC, { lookup: true, announce: 3282 });
+  for (const { asked } of sources) {
+    assert.deepEqual(asked, ["join 07 true undefined", "join 07 true 3282", "leave 07", "close"]);
+  }
+});
+
+Deno.test("An address is told once, and again when it is named again later", () => {
+  const { discovery, found, sources: [mdns, dht], wait } = setUp();
+  discovery.join(TOPIC, { lookup: true, announce: undefined });
+  const peer = { host: "8.8.4.4", port: 3282 };
+  mdns.context.found(TOPIC, peer, "10.0.0.1");
+  dht.context.found(TOPIC, peer, "8.8.8.8");
+  mdns.context.found(OTHER, peer, "10.0.0.1");
+  dht.context.found(TOPIC, { host: "10.0.0.5", port: 1 }, "8.8.8.8");
+  assert.deepEqual(found, [{ topic: TOPIC, source: "mdns", ...peer }]);
+  wait(14_999);
+  dht.context.found(TOPIC, peer, "8.8.8.8");
+  assert.equal(found.length, 1);
+  wait(1);
+  dht.context.found(TOPIC, peer, "8.8.8.8");
+  assert.equal(found.length, 2);
+  assert.deepEqual(discovery.newsOf(TOPIC).map(({ source, found }) => [source, found]), [
+    ["mdns", 1],
+    ["dht", 1],
+  ]);
+});
+
+Deno.test("A flood of addresses is kept in mind up to a limit", () => {
+  const { discovery, found, sources: [mdns] } = setUp();
+  discovery.join(TOPIC, { lookup: true, announce: undefined });
+  const name = (i: number) =>
+    mdns.context.found(TOPIC, { host: `8.8.${i >> 8}.${i & 255}`, port: 1 }, "10.0.0.1");
+  for (let i = 0; i < 2000; i++) name(i);
+  assert.equal(found.length, 2000);
+  name(1999); // remembered
+  assert.equal(found.length, 2000);
+  name(0); // forgotten
+  assert.equal(found.length, 2001);
+  assert.equal(discovery.newsOf(TOPIC)[0].found, 1000);
+});
+
+Deno.test("Nobody is looked for where a topic is announced only", () => {
+  const { discovery, found, sources: [mdns] } = setUp();
+  discovery.join(TOPIC, { lookup: false, announce: 3282 });
+  mdns.context.found(TOPIC, { host: "8.8.4.4", port: 3282 }, "10.0.0.1");
+  assert.deepEqual(found, []);
+});
+
+Deno.test("News of a source is told when it changes, for the topics that it is about", () => {
+  const { discovery, news, sources: [mdns] } = setUp();
+  discovery.join(TOPIC, { lookup: true, announce: undefined });
+  discovery.join(OTHER, { lookup: true, announce: undefined });
+  mdns.context.changed(TOPIC);
+  mdns.context.changed(TOPIC);
+  mdns.state = { state: "failed", message: "no multicast here" };
+  mdns.context.changed();
+  assert.deepEqual(news, [
+    "07 mdns waiting asked once 0",
+    "07 mdns failed no multicast here 0",
+    "09 mdns failed no multicast here 0",
+  ]);
+});
