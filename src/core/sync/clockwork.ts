@@ -245,10 +245,7 @@ function retry(
   }
   // Each try that is answered brings more, so this comes to an end by itself.
   if (peer.brings && reason !== "done") return book.lost(address, state.now);
-  // A peer that hangs up during the greeting most likely does not have the archive: this counts
-  // twice, so that it is asked again, but not for long. One that had it may be busy.
-  if (!opened && !book.isProven(address)) book.failed(address, state.now);
-  const retryMs = book.failed(address, state.now);
+  const retryMs = opened ? book.failed(address, state.now) : book.refused(address, state.now);
   if (opened) return;
   const text = reason instanceof TroveError
     ? reason.message
@@ -260,8 +257,8 @@ function isBreach(reason: TroveError | QuietEnd): boolean {
   return reason instanceof RemoteProtocolError || reason instanceof ProofError;
 }
 
-function checkAlone(state: SyncState, primary: FeedId): void {
-  if (state.stopping || !state.feeds.has(primary)) return;
+export function checkAlone(state: SyncState, primary: FeedId): void {
+  if (state.stopping || !state.feeds.has(primary) || state.seeking.has(primary)) return;
   if (state.addresses.get(primary)?.hasProspects) return;
   for (const _peer of state.peersOf(primary)) return;
   // One that has not said what it is here for may be here for this.
