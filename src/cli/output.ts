@@ -209,12 +209,14 @@ export class CommandOutput {
       }
       case "removed":
         return this.say(`No longer served: ${event.link}`);
+      case "discovery":
+      case "found":
       case "block":
         return;
       case "uploaded":
         return this.say(`Peer ${event.peer} has everything (version ${event.version})`);
       case "warning":
-        if (this.#options.quiet) return;
+        if (this.#options.quiet || event.minor && !this.#options.verbose) return;
         this.#clearLine();
         this.#world.stderr.write(
           `${this.#paint("33", "warning:")} ${printable(event.message)}\n`,

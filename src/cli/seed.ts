@@ -3,7 +3,7 @@ import { seedArchives } from "../app/seed.ts";
 import { stopSignals } from "../app/stop_signals.ts";
 import { addCommand, addPeerOptions, type CommandLine } from "./command_line.ts";
 import type { CommandContext, PeerOptions } from "./context.ts";
-import { listenOn, networkOf } from "./peer_choices.ts";
+import { discoveryOf, listenOn, networkOf } from "./peer_choices.ts";
 import { SeedLines } from "./seed_lines.ts";
 
 interface SeedCommandOptions extends PeerOptions {
@@ -50,6 +50,7 @@ async function seed(
     peers: options.peer ?? [],
     listen: listenOn(options),
     network: networkOf(options, world),
+    discovery: discoveryOf(options, world),
     history: options.history,
     timeoutMs: options.timeout,
     signals: stop.signals,

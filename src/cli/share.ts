@@ -4,7 +4,7 @@ import { type ArchiveEvent, share as shareFolder } from "../mod.ts";
 import { addCommand, addPeerOptions, addStdioOption, type CommandLine } from "./command_line.ts";
 import type { CommandContext, PeerOptions } from "./context.ts";
 import type { CommandOutput } from "./output.ts";
-import { listenAlways, networkOf } from "./peer_choices.ts";
+import { discoveryOf, listenAlways, networkOf } from "./peer_choices.ts";
 
 /** Codes of warnings of which there can be one for each name in the folder. */
 const NAME_WARNINGS: ReadonlySet<string> = new Set(["skipped", "unportable-name"]);
@@ -82,6 +82,7 @@ async function share(
     listen: listenAlways(options),
     stdio: options.stdio,
     network: networkOf(options, world),
+    discovery: discoveryOf(options, world),
     timeoutMs: options.timeout,
     signals: true,
     history: options.history,

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { denoDirectory, troveCommand } from "../support/processes.ts";
+import { denoDirectory, QUIET, troveCommand } from "../support/processes.ts";
 import { assertShown, readSteps, ShellSession } from "../support/shell_session.ts";
 import { tempFolder } from "../support/temp.ts";
 
@@ -32,6 +32,7 @@ for (const name of PAGES) {
       env: {
         HOME: temp.folder("home"),
         PATH: `${temp.join("bin")}:${Deno.env.get("PATH") ?? ""}`,
+        ...QUIET,
         DENO_DIR: await denoDirectory(),
         NO_COLOR: "1",
       },

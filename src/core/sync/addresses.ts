@@ -200,6 +200,11 @@ export class AddressBook {
     return this.#known.get(address)?.proven ?? false;
   }
 
+  /** Whether nobody but discovery named the address. */
+  isDiscovered(address: PeerAddress): boolean {
+    return this.#known.get(address)?.discovered ?? false;
+  }
+
   /** The link there was lost while it brought blocks: the address is due at once. */
   lost(address: PeerAddress, now: number): void {
     const known = this.#known.get(address);

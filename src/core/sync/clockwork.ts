@@ -171,7 +171,8 @@ export function onUnreachable(
   const book = state.addresses.get(primary);
   if (book === undefined) return; // the archive left meanwhile
   const retryMs = book.failed(address, state.now);
-  state.report({ kind: "peer-failed", primary, address, reason, retryMs });
+  const discovered = book.isDiscovered(address);
+  state.report({ kind: "peer-failed", primary, address, reason, retryMs, discovered });
   checkAlone(state, primary);
 }
 
@@ -223,6 +224,7 @@ function retry(
   const { address, primary } = peer;
   const book = state.addresses.get(primary!);
   if (book === undefined) return; // the archive left
+  const discovered = book.isDiscovered(address);
   const stays = state.options.live && state.options.persistent;
   // A peer that left because it had everything may come back with more: as after a failed dial.
   if (reason === "done" && !stays) return book.ban(address);
@@ -240,6 +242,7 @@ function retry(
       reason: reason.message,
       error: reason,
       retryMs,
+      discovered,
     });
     return;
   }
@@ -250,7 +253,7 @@ function retry(
   const text = reason instanceof TroveError
     ? reason.message
     : "the peer hung up before the handshake, so it may not have this archive";
-  state.report({ kind: "peer-failed", primary, address, reason: text, retryMs });
+  state.report({ kind: "peer-failed", primary, address, reason: text, retryMs, discovered });
 }
 
 function isBreach(reason: TroveError | QuietEnd): boolean {

@@ -94,7 +94,7 @@ export function onHandshake(state: SyncState, peer: PeerState, message: Handshak
   peer.remoteLive = message.live;
   peer.remoteAck = message.ack;
   const { primary, address } = peer;
-  state.report({ kind: "peer-opened", peer: peer.id, primary, address });
+  state.report({ kind: "peer-opened", peer: peer.id, primary, address, dialled: peer.dialled });
   for (const link of peer.links.values()) if (link.open) begin(state, peer, link);
 }
 

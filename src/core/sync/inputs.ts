@@ -92,8 +92,14 @@ export type Effect =
  * left out while a peer that linked to us has not said which one that is.
  */
 export type Report =
-  /** A peer finished its handshake. */
-  | { kind: "peer-opened"; peer: PeerId; primary?: FeedId; address: PeerAddress }
+  /** A peer finished its handshake; `dialled` by us, or it came by itself. */
+  | {
+    kind: "peer-opened";
+    peer: PeerId;
+    primary?: FeedId;
+    address: PeerAddress;
+    dialled: boolean;
+  }
   /** A peer that had finished its handshake is gone. */
   | {
     kind: "peer-closed";
@@ -110,6 +116,8 @@ export type Report =
     reason: string;
     error?: TroveError;
     retryMs?: number;
+    /** Nobody but discovery said that there is a peer. */
+    discovered?: boolean;
   }
   /** A block was verified and stored. */
   | { kind: "downloaded"; feed: FeedId; block: number; bytes: number }
