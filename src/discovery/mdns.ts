@@ -38,6 +38,7 @@ export class MdnsSource implements DiscoverySource {
       ...{ timers: context.timers, network },
       opened: () => this.#each((topic) => topic.open()),
       lost: () => this.#each((topic) => topic.shut()),
+      recovered: () => context.changed(),
       received: (bytes, from) => this.#received(bytes, from),
     });
   }

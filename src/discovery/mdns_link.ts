@@ -15,10 +15,12 @@ export const MAX_RECEIVED_PER_SECOND = 1000;
 export interface LinkOptions {
   readonly timers: Timers;
   readonly network: MulticastNetwork;
-  /** Packets come and go from now on, maybe on another network than before. */
+  /** Packets can come and go from now on, maybe on another network than before. */
   readonly opened: () => void;
   /** They do not any more; see `trouble`. */
   readonly lost: () => void;
+  /** There is no trouble any more. */
+  readonly recovered: () => void;
   readonly received: (
     bytes: Uint8Array,
     from: { readonly host: string; readonly port: number },
@@ -42,7 +44,10 @@ export class MulticastLink {
     this.#options = options;
   }
 
-  /** Why no packets come and go, as a clause for people; undefined if they do or are about to. */
+  /**
+   * Why no packets come and go, as a clause for people; undefined if they do or are about to. Stays
+   * until one went out.
+   */
   get trouble(): string | undefined {
     return this.#trouble;
   }
@@ -102,8 +107,13 @@ export class MulticastLink {
       opened: () => {
         if (!isCurrent()) return;
         this.#isOpen = true;
-        this.#trouble = undefined;
         this.#options.opened();
+      },
+      sent: () => {
+        // A socket may be had on a network that takes no packet: that is no end of trouble.
+        if (!isCurrent() || this.#trouble === undefined) return;
+        this.#trouble = undefined;
+        this.#options.recovered();
       },
       received: (bytes, from) => {
         if (isCurrent() && this.#takes(from)) this.#options.received(bytes, from);

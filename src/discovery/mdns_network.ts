@@ -10,8 +10,10 @@ export interface LocalInterface {
 }
 
 export interface MulticastEvents {
-  /** Packets come and go from now on. */
+  /** Packets come from now on, and can be given to it. */
   opened(): void;
+  /** One went out, the first of all. */
+  sent(): void;
   /** @param bytes Belongs to the receiver. */
   received(bytes: Uint8Array, from: { readonly host: string; readonly port: number }): void;
   /**

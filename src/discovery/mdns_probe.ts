@@ -58,6 +58,7 @@ export async function probeMulticast(
       heardFrom.add(host);
       if (probed.every(isHeard)) resolve(undefined);
     },
+    sent() {},
     failed: resolve,
   });
   cancels.push(timers.after(PROBE_MS, () => resolve(undefined)));

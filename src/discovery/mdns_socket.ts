@@ -60,6 +60,7 @@ class DgramSocket implements MulticastSocket {
   #outgoing: readonly string[] = [];
   readonly #waiting: { readonly bytes: Buffer; readonly port: number }[] = [];
   #isSending = false;
+  #hasSent = false;
   #unsent = 0;
   #closed: Promise<void> | undefined;
 
@@ -142,6 +143,10 @@ class DgramSocket implements MulticastSocket {
 
   #noteSent(sent: boolean, reason: unknown): void {
     this.#unsent = sent ? 0 : this.#unsent + 1;
+    if (sent && !this.#hasSent) {
+      this.#hasSent = true;
+      this.#events.sent();
+    }
     if (this.#unsent < MAX_UNSENT) this.#sendNext();
     else this.#fail(`multicast packets cannot be sent${codeOf(reason)}`);
   }

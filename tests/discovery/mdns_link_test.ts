@@ -79,6 +79,27 @@ Deno.test("A port that is refused is told of, tried again, and asked through onc
   await source.close();
 });
 
+Deno.test("Where packets cannot be sent that is told until one went out", async () => {
+  const network = new MdnsNetwork();
+  const { source, host, states } = network.peer("10.0.0.1");
+  host.blocked = "multicast packets cannot be sent";
+  source.join(TOPIC, LOOKUP);
+  network.wait(100);
+  for (let i = 0; i < 300; i++) {
+    network.wait(333);
+    assert.deepEqual(source.stateOf(TOPIC), { state: "failed", message: host.blocked });
+  }
+  host.blocked = undefined;
+  states.length = 0;
+  network.wait(LOOK_MS + 10);
+  assert.deepEqual(source.stateOf(TOPIC), {
+    state: "waiting",
+    message: "asked once, nobody answered",
+  });
+  assert.ok(states.includes("all"));
+  await source.close();
+});
+
 Deno.test("A network that comes later is used, and one that changes is asked anew", async () => {
   const network = new MdnsNetwork();
   const { source, host } = network.peer("10.0.0.1");

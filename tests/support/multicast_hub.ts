@@ -47,6 +47,11 @@ export class MulticastHub {
     const socket: HubSocket = {
       events,
       send: (bytes, port) => {
+        if (host.blocked !== undefined) {
+          this.#clock.after(1, () => events.failed(host.blocked!));
+          return 0;
+        }
+        this.#clock.after(1, () => events.sent());
         for (const { address } of list) {
           this.sent.push({ at: this.#clock.now(), host: address, port, bytes });
           if (port === PORT) this.deliver(bytes, { host: address, port: PORT });
@@ -77,6 +82,8 @@ export class HubHost implements MulticastNetwork {
   list: readonly LocalInterface[];
   /** What opening a socket comes to, if it fails. */
   trouble: string | undefined;
+  /** What sending a packet comes to, if it fails. */
+  blocked: string | undefined;
   /** How many sockets were opened. */
   opened = 0;
   readonly #hub: MulticastHub;
