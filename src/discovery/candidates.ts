@@ -27,7 +27,7 @@ const PRIVATE: readonly [string, number][] = [
 ];
 
 /** The number of a dotted quad; undefined if the text is none. */
-function ipv4(text: string): number | undefined {
+export function ipv4(text: string): number | undefined {
   const parts = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text)?.slice(1).map(Number);
   if (parts === undefined || parts.some((part) => part > 255)) return undefined;
   return parts.reduce((sum, part) => sum * 256 + part, 0);
