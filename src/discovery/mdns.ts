@@ -24,8 +24,9 @@ export class MdnsSource implements DiscoverySource {
   readonly #outbox: Outbox;
   readonly #link: MulticastLink;
   /**
-   * By which we know our answers of the older dialect when they come back. One for all: it says no
-   * more than the address they come from, and who does not hear all answers cannot go by it.
+   * By which we know our answers of the older dialect when they come back, whoever they were made
+   * for. dns-discovery makes one for each asker, knows only those it made for itself, and so finds
+   * itself. One for all topics says no more of us than the address that packets come from.
    */
   readonly #token: string;
   #closed = false;
