@@ -6,9 +6,9 @@ import type { World } from "../base/world.ts";
 import type { Proxy } from "../io/peer_address.ts";
 import type { PeerNetwork } from "../io/peer_network.ts";
 import { checkAddresses, checkListening, checkMulticast, checkNames } from "./doctor_machine.ts";
-import { lookAround } from "./doctor_search.ts";
 import { checkPeer, checkProxy } from "./doctor_peers.ts";
-import type { DiscoveryChoice, SourceName } from "./peer_search.ts";
+import { lookAround } from "./doctor_search.ts";
+import { chosenSources, type DiscoveryChoice } from "./peer_search.ts";
 
 /** What one check found. */
 export interface Check {
@@ -55,11 +55,12 @@ export async function runDoctor(options: DoctorOptions): Promise<boolean> {
   };
   const reaches = options.proxy === undefined || tell(await checkProxy(options.proxy, options));
   tell(await checkListening(options));
-  const addresses = checkAddresses();
-  tell(addresses);
+  tell(checkAddresses());
   let finds = false;
-  if (uses(discovery, "mdns")) finds = tell(await checkMulticast(options.world));
   if (discovery !== undefined) {
+    if (chosenSources(discovery).includes("mdns")) {
+      finds = tell(await checkMulticast(options.world));
+    }
     const names = await checkNames(discovery, options.signal);
     if (names !== undefined) tell(names);
   }
@@ -72,9 +73,4 @@ export async function runDoctor(options: DoctorOptions): Promise<boolean> {
   }
   if (!reaches) return false;
   return publicKey !== undefined || peers.length > 0 ? meets : finds;
-}
-
-/** Whether peers are looked for in that way. */
-export function uses(discovery: DiscoveryChoice | undefined, source: SourceName): boolean {
-  return discovery !== undefined && (discovery.sources?.includes(source) ?? true);
 }

@@ -2,15 +2,15 @@
 import type { World } from "../base/world.ts";
 import { isAddress, reachOf } from "../discovery/candidates.ts";
 import { probeMulticast } from "../discovery/mdns_probe.ts";
-import { multicastNetwork } from "../discovery/mdns_socket.ts";
-import { bootstrapOf } from "../discovery/sources.ts";
-import { TroveError, UsageError } from "../base/errors.ts";
+import { localMulticast } from "../discovery/mdns_socket.ts";
+import { hostsAsked } from "../discovery/sources.ts";
+import { UsageError } from "../base/errors.ts";
 import { listenForPeers } from "../io/net.ts";
-import { ANY_HOST, formatAddress, parseAddress } from "../io/peer_address.ts";
+import { ANY_HOST, formatAddress } from "../io/peer_address.ts";
 import { openTcp } from "../io/tcp.ts";
 import { realTimers } from "../io/timers.ts";
 import type { Check } from "./doctor.ts";
-import type { DiscoveryChoice } from "./peer_search.ts";
+import { chosenSources, type DiscoveryChoice } from "./peer_search.ts";
 
 /** A connection to ourselves takes no longer, if it comes about. */
 const SELF_MS = 2000;
@@ -60,7 +60,8 @@ export function checkAddresses(): Check {
   return {
     check,
     state: "note",
-    message: `This machine's addresses: ${list}. All are private: others can reach it from its own ` +
+    message:
+      `This machine's addresses: ${list}. All are private: others can reach it from its own ` +
       "network, and from elsewhere only if a router passes the port on. Holes are not punched",
     hint: "to be reached from elsewhere, use --port-map or forward the TCP port in the router",
   };
@@ -117,7 +118,7 @@ export async function checkListening(
 export async function checkMulticast(world: World): Promise<Check> {
   const check = "multicast";
   const { trouble, interfaces } = await probeMulticast({
-    network: multicastNetwork(),
+    network: localMulticast,
     timers: realTimers(world.clock),
     randomBytes: (length) => world.randomBytes(length),
   });
@@ -129,9 +130,14 @@ export async function checkMulticast(world: World): Promise<Check> {
   const deaf = interfaces.filter(({ heard }) => !heard).map(({ address }) => address);
   const heard = interfaces.filter(({ heard }) => heard).map(({ address }) => address);
   if (heard.length === 0) {
-    const message = `Multicast does not come back to this machine (${deaf.join(", ")}): nobody on ` +
+    const message =
+      `Multicast does not come back to this machine (${deaf.join(", ")}): nobody on ` +
       "its network is found that way";
     return { check, state: "problem", message, hint };
+  }
+  if (heard.every((address) => reachOf(address) === "loopback")) {
+    const message = "Multicast works within this machine only: it is in no network";
+    return { check, state: "problem", message, hint: "connect it to a network" };
   }
   if (deaf.length > 0) {
     const message = `Multicast works at ${heard.join(", ")}, and not at ${deaf.join(", ")}`;
@@ -146,27 +152,29 @@ export async function checkNames(
   choice: DiscoveryChoice,
   signal: AbortSignal,
 ): Promise<Check | undefined> {
-  const hosts = bootstrapOf(choice.sources, choice).map((text) => parseAddress(text).host);
+  const hosts = hostsAsked(chosenSources(choice), choice);
   const names = [...new Set(hosts.filter((host) => !isAddress(host)))].slice(0, MAX_NAMES);
   if (names.length === 0) return undefined;
   const timely = AbortSignal.any([signal, AbortSignal.timeout(NAMES_MS)]);
   const answers = await Promise.all(names.map(async (name) => {
     try {
-      return (await Deno.resolveDns(name, "A", { signal: timely })).length > 0;
+      await Deno.resolveDns(name, "A", { signal: timely });
+      return true;
     } catch (error) {
       signal.throwIfAborted();
-      return error instanceof Deno.errors.NotFound && "elsewhere";
+      return error instanceof Deno.errors.NotFound; // there is no such name, says a name server
     }
   }));
   const check = "names";
   if (answers.includes(true)) {
-    return { check, state: "ok", message: "Names of servers can be looked up" };
+    return { check, state: "ok", message: "A name server answers" };
   }
   return {
     check,
     state: "problem",
     message: `Names of servers cannot be looked up (tried ${names.join(", ")})`,
-    hint: "check this machine's name server (on Linux /etc/resolv.conf); servers and nodes can be " +
+    hint:
+      "check this machine's name server (on Linux /etc/resolv.conf); servers and nodes can be " +
       "given by number, for example --bootstrap dht=192.0.2.7:6881",
   };
 }

@@ -53,5 +53,9 @@ export async function checkProxy(
       hint: "check what --proxy or TROVE_PROXY says, or leave it out",
     };
   }
-  return { check: "proxy", state: "ok", message: `The proxy at ${formatAddress(proxy)} lets us in` };
+  return {
+    check: "proxy",
+    state: "ok",
+    message: `The proxy at ${formatAddress(proxy)} lets us in`,
+  };
 }

@@ -87,14 +87,14 @@ export async function lookAround(
       if (isSettled && (publicKey === undefined || now - answeredAt >= MORE_MS)) break;
     }
     signal.throwIfAborted();
-    let works = false;
-    for (const news of discovery.newsOf(topic)) works = tell(checkSource(news)) && works || works;
+    const news = discovery.newsOf(topic);
+    for (const one of news) tell(checkSource(one));
     let answered = false;
     for (const { sources, done } of greetings.values()) {
       answered = tell(checkFound(await done, sources)) || answered;
     }
     if (publicKey !== undefined && greetings.size === 0) tell(nobody(timeoutMs));
-    return { works: discovery.newsOf(topic).some(isWorking), answered };
+    return { works: news.some(isWorking), answered };
   } finally {
     await discovery.close();
   }

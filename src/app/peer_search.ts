@@ -42,8 +42,13 @@ const MAX_WAITING = 1024;
  */
 export const SEARCH_MS = 75_000;
 
+/** The ways of finding peers that are chosen. */
+export function chosenSources({ sources }: DiscoveryChoice): SourceName[] {
+  return SOURCE_NAMES.filter((name) => sources?.includes(name) ?? true);
+}
+
 /** How sources are called where people read it. */
-const CALLED: Record<SourceName, string> = {
+export const CALLED: Record<SourceName, string> = {
   mdns: "local network",
   dns: "DNS servers",
   dht: "BitTorrent DHT",
@@ -92,7 +97,7 @@ export class PeerSearch implements AsyncDisposable {
     this.#options = options;
     const { world, choice } = options;
     this.#timers = realTimers(world.clock);
-    this.#names = SOURCE_NAMES.filter((name) => choice.sources?.includes(name) ?? true);
+    this.#names = chosenSources(choice);
     const sources = options.sources ?? openSources(this.#names, choice);
     this.#discovery = new Discovery({
       timers: this.#timers,
@@ -213,7 +218,7 @@ function rankOf(source: SourceName, host: string): number {
 }
 
 /** At least 0 and less than 1. */
-function randomOf(world: World): number {
+export function randomOf(world: World): number {
   return new DataView(world.randomBytes(4).buffer).getUint32(0) / 2 ** 32;
 }
 

@@ -62,6 +62,11 @@ function ipv6(text: string): number[] | undefined {
   return groups.map((group) => parseInt(group, 16));
 }
 
+/** Whether the text is an IPv4 or IPv6 address, and not a name. */
+export function isAddress(text: string): boolean {
+  return ipv4(text) !== undefined || ipv6(text) !== undefined;
+}
+
 /** Where an address leads. Text that is no address leads nowhere. */
 export function reachOf(host: string): Reach {
   const number = ipv4(host);

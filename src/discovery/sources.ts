@@ -1,5 +1,9 @@
 /** All ways of finding peers, made as the options say. */
 import type { DiscoveryOptions } from "./discovery.ts";
+import { DNS_SERVERS, parseDnsServer } from "./dns_server_address.ts";
+import { DnsServersSource } from "./dns_servers.ts";
+import { MdnsSource } from "./mdns.ts";
+import { localMulticast } from "./mdns_socket.ts";
 import type { SourceName } from "./source.ts";
 
 /** Servers and nodes, as `host` or `host:port`; an empty list is nobody. */
@@ -12,10 +16,26 @@ export interface SourceOptions {
   readonly stateDir?: string;
 }
 
+/** @throws {UsageError} If an address is none. */
 export function openSources(
   names: readonly SourceName[],
-  _options: SourceOptions,
+  { bootstrap = {} }: SourceOptions,
 ): DiscoveryOptions["sources"] {
-  const all: DiscoveryOptions["sources"] = {};
+  const servers = bootstrap.dns?.map(parseDnsServer);
+  const all: DiscoveryOptions["sources"] = {
+    mdns: (context) => new MdnsSource(context, localMulticast),
+    dns: (context) => new DnsServersSource(context, { servers }),
+  };
   return Object.fromEntries(names.map((name) => [name, all[name]]));
+}
+
+/** The hosts that these sources would ask, by name or number. */
+export function hostsAsked(
+  names: readonly SourceName[],
+  { bootstrap = {} }: SourceOptions,
+): string[] {
+  const hosts: Partial<Record<SourceName, readonly string[]>> = {
+    dns: (bootstrap.dns?.map(parseDnsServer) ?? DNS_SERVERS).map(({ host }) => host),
+  };
+  return names.flatMap((name) => hosts[name] ?? []);
 }

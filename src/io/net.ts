@@ -103,7 +103,9 @@ export async function probeProxy(proxy: Proxy, { signal }: { signal: AbortSignal
     conn.close();
   } catch (error) {
     if (error instanceof TroveError && !deadline.aborted) throw error;
-    const reason = deadline.aborted ? `no answer within ${CONNECT_MS / 1000} s` : dialFailure(error);
+    const reason = deadline.aborted
+      ? `no answer within ${CONNECT_MS / 1000} s`
+      : dialFailure(error);
     throw new TroveError(`the proxy at ${formatAddress(proxy)}: ${reason}`, { cause: error });
   }
 }
