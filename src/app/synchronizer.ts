@@ -115,7 +115,7 @@ export class Synchronizer {
     return this.#core.openPeers;
   }
 
-  /** Addresses that led to peers of this archive which were of use, or lead to one now. */
+  /** Addresses that were dialled and where peers of this archive answered. */
   workingAddresses(primary: FeedId): PeerAddress[] {
     return this.#core.workingAddresses(primary);
   }

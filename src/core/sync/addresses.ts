@@ -45,6 +45,8 @@ interface Known {
   breaches: number;
   /** It led to a connection at some time. */
   wasLinked: boolean;
+  /** A peer of the archive shook hands there. */
+  hasAnswered: boolean;
   /** The id of the peer that a shared one leads to. */
   remoteId?: string;
 }
@@ -93,10 +95,10 @@ export class AddressBook {
     return this.#counts.dialling;
   }
 
-  /** Addresses that led to peers of use, or lead to one now. */
+  /** Addresses where peers of the archive answered, and that did not fail again and again since. */
   get working(): PeerAddress[] {
-    const working = [...this.#known.values()].filter(({ state, proven }) =>
-      state === "linked" || proven && state !== "given-up"
+    const working = [...this.#known.values()].filter(({ hasAnswered, failures }) =>
+      hasAnswered && failures <= 1
     );
     return working.map(({ address }) => address);
   }
@@ -123,6 +125,7 @@ export class AddressBook {
       proven: false,
       breaches: 0,
       wasLinked: false,
+      hasAnswered: false,
     };
     this.#known.set(address, known);
     this.#counts.waiting++;
@@ -184,6 +187,12 @@ export class AddressBook {
     if (known === undefined) return;
     known.wasLinked = true;
     this.#turn(known, "linked");
+  }
+
+  /** The peer there shook hands, so it has the archive. */
+  answered(address: PeerAddress): void {
+    const known = this.#known.get(address);
+    if (known !== undefined) known.hasAnswered = true;
   }
 
   /** The peer there turned out to be of use: earlier failures are forgiven. */

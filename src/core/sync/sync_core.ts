@@ -52,7 +52,7 @@ export class SyncCore {
     return sizesOf(this.#state);
   }
 
-  /** Addresses that led to peers of this archive which were of use, or lead to one now. */
+  /** Addresses that were dialled and where peers of this archive answered. */
   workingAddresses(primary: FeedId): PeerAddress[] {
     return this.#state.addresses.get(primary)?.working ?? [];
   }

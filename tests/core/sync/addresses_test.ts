@@ -184,12 +184,15 @@ Deno.test("AddressBook stays with a discovered address that was of use", () => {
   book.add("a:1", 0, 0, { discovered: true });
   book.due(0);
   book.linked("a:1");
+  assert.deepEqual(book.working, []);
+  book.answered("a:1");
   book.proven("a:1");
   assert.deepEqual(book.working, ["a:1"]);
   for (let i = 0, now = 0; i < 100; i++) {
     now += book.failed("a:1", now)!;
     assert.equal(book.due(now).length, 1);
   }
+  assert.deepEqual(book.working, [], "it is gone by now");
 });
 
 Deno.test("AddressBook leaves a discovered address alone where somebody hung up at once", () => {
