@@ -84,7 +84,6 @@ export class PeerSearch implements AsyncDisposable {
   readonly #options: PeerSearchOptions;
   /** The archives that are open, by the name of their topic. */
   readonly #ids = new Map<string, FeedId>();
-  readonly #names: readonly SourceName[];
   /** Names of all topics that are looked for. */
   readonly #joined = new Set<string>();
   /** What was told of each source last. */
@@ -97,8 +96,7 @@ export class PeerSearch implements AsyncDisposable {
     this.#options = options;
     const { world, choice } = options;
     this.#timers = realTimers(world.clock);
-    this.#names = chosenSources(choice);
-    const sources = options.sources ?? openSources(this.#names, choice);
+    const sources = options.sources ?? openSources(chosenSources(choice), choice);
     this.#discovery = new Discovery({
       timers: this.#timers,
       random: () => randomOf(world),
@@ -156,11 +154,6 @@ export class PeerSearch implements AsyncDisposable {
     return news.map(({ source, message }) => `${CALLED[source]}: ${message}`).join("; ");
   }
 
-  /** The sources that are asked, as people call them. */
-  get called(): string {
-    return this.#names.map((name) => CALLED[name]).join(", ");
-  }
-
   /** Withdraw and close everything. Takes two seconds at most. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stack.dispose();
@@ -178,14 +171,14 @@ export class PeerSearch implements AsyncDisposable {
     this.#options.emit({ event: "discovery", source, called, state, message, found });
   }
 
-  #take({ topic, host, port, source }: Found): void {
+  #take({ topic, host, port, source, isNew }: Found): void {
     const address = formatAddress({ host, port });
     const rank = rankOf(source, host);
     const found = { address, discovered: true, rank };
     this.#options.onFound?.(topic.name, found);
     const primary = this.#ids.get(topic.name);
     if (primary === undefined) return;
-    if (!this.#found.trySend({ ...found, primary })) return;
+    if (!this.#found.trySend({ ...found, primary }) || !isNew) return;
     this.#options.emit({ event: "found", address, source, called: CALLED[source] });
   }
 }
