@@ -5,6 +5,7 @@ import { addCommand, addPeerOptions, addStdioOption, type CommandLine } from "./
 import type { CommandContext, PeerOptions } from "./context.ts";
 import type { CommandOutput } from "./output.ts";
 import { discoveryOf, listenAlways, networkOf } from "./peer_choices.ts";
+import { HiddenWarning } from "./search_lines.ts";
 
 /** Codes of warnings of which there can be one for each name in the folder. */
 const NAME_WARNINGS: ReadonlySet<string> = new Set(["skipped", "unportable-name"]);
@@ -74,6 +75,8 @@ async function share(
 ): Promise<void> {
   const { world, output } = context;
   const warnings = new WarningLimit(output);
+  const discovery = discoveryOf(options, world);
+  const hidden = new HiddenWarning(output, discovery);
   let isOwn = true;
   let told = false;
   await shareFolder(dir ?? ".", {
@@ -82,7 +85,7 @@ async function share(
     listen: listenAlways(options),
     stdio: options.stdio,
     network: networkOf(options, world),
-    discovery: discoveryOf(options, world),
+    discovery,
     timeoutMs: options.timeout,
     signals: true,
     history: options.history,
@@ -92,6 +95,7 @@ async function share(
     reuseContent: options.reuseContent,
     onEvent: (event) => {
       if (warnings.take(event)) output.emit(event);
+      hidden.take(event);
       if (event.event === "feed") isOwn = false;
       if (event.event === "warning" && event.code === "read-only") isOwn = false;
       if (event.event !== "listening" || told) return;
