@@ -171,6 +171,10 @@ export class CommandOutput {
         if (blocks === blocksTotal && upRate > 0) {
           return this.#progress(`Sending to ${count(peers, "peer")}: ${formatRate(upRate)}`, "");
         }
+        if (blocksTotal === 0) {
+          const what = peers === 0 ? "Looking for peers" : `Asking ${count(peers, "peer")}`;
+          return this.#progress(what, "");
+        }
         const share = bytesTotal === 0 ? 0 : Math.min(1, bytes / bytesTotal);
         const figures = `${formatBytes(bytes)} of ${formatBytes(bytesTotal)}  ` +
           `${formatRate(downRate)}  ${count(peers, "peer")}`;

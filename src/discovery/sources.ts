@@ -1,9 +1,11 @@
 /** All ways of finding peers, made as the options say. */
+import { BITTORRENT_BOOTSTRAP, bittorrentDht } from "./bittorrent_dht.ts";
 import type { DiscoveryOptions } from "./discovery.ts";
 import { DNS_SERVERS, parseDnsServer } from "./dns_server_address.ts";
 import { DnsServersSource } from "./dns_servers.ts";
 import { MdnsSource } from "./mdns.ts";
 import { localMulticast } from "./mdns_socket.ts";
+import { parseAddress } from "../io/peer_address.ts";
 import type { SourceName } from "./source.ts";
 
 /** Servers and nodes, as `host` or `host:port`; an empty list is nobody. */
@@ -19,12 +21,13 @@ export interface SourceOptions {
 /** @throws {UsageError} If an address is none. */
 export function openSources(
   names: readonly SourceName[],
-  { bootstrap = {} }: SourceOptions,
+  { bootstrap = {}, stateDir: folder }: SourceOptions,
 ): DiscoveryOptions["sources"] {
   const servers = bootstrap.dns?.map(parseDnsServer);
   const all: DiscoveryOptions["sources"] = {
     mdns: (context) => new MdnsSource(context, localMulticast),
     dns: (context) => new DnsServersSource(context, { servers }),
+    dht: bittorrentDht({ bootstrap: bootstrap.dht, folder }),
   };
   return Object.fromEntries(names.map((name) => [name, all[name]]));
 }
@@ -36,6 +39,7 @@ export function hostsAsked(
 ): string[] {
   const hosts: Partial<Record<SourceName, readonly string[]>> = {
     dns: (bootstrap.dns?.map(parseDnsServer) ?? DNS_SERVERS).map(({ host }) => host),
+    dht: (bootstrap.dht ?? BITTORRENT_BOOTSTRAP).map((text) => parseAddress(text).host),
   };
   return names.flatMap((name) => hosts[name] ?? []);
 }
