@@ -16,8 +16,8 @@
  *
  * Subnets reach each other through a router; multicast stays inside of one. A host that is named in
  * several subnets has a cable into each. Behind NAT a host dials out and nobody dials in. Addresses
- * that are not in the lab are refused by the router at once, and names are not resolved: there is
- * nothing at the name server's address, unless `setNameServer` says otherwise.
+ * that are not in the lab are refused by the router at once, and no name is known: there is nothing at
+ * the name server's address. `setNames` and `setNameServer` change that.
  *
  * The bridges do not snoop on IGMP: with it, and nobody on them who asks for members, groups other
  * than 224.0.0.x would fall silent after a few minutes.
@@ -108,6 +108,14 @@ export class NetLab implements AsyncDisposable {
     for (const { namespace } of this.#hosts.values()) writeNameServer(namespace, address);
   }
 
+  /**
+   * Have a host know these names, and no others: `{ "bootstrap1.example": "10.77.1.1" }`. Also the
+   * programs that are running already.
+   */
+  setNames(host: string, names: Readonly<Record<string, string>>): void {
+    writeNames(this.host(host).namespace, names);
+  }
+
   /** Where hosts tried to send to outside of the lab, each place once. Needs nftables. */
   strays(): Promise<Destination[]> {
     return recordedIn(this.#switch);
@@ -153,7 +161,9 @@ export class NetLab implements AsyncDisposable {
     for (const [name, cables] of cablesOf) {
       const namespace = `trove-${this.#id}-${name}`;
       this.#made.defer(() => Deno.remove(`${SETTINGS}/${namespace}`, { recursive: true }));
+      Deno.mkdirSync(`${SETTINGS}/${namespace}`, { recursive: true });
       writeNameServer(namespace, NO_NAME_SERVER);
+      writeNames(namespace, {});
       await this.#addNamespace(namespace);
       this.#hosts.set(name, new LabHost(name, namespace, cables));
       for (const cable of cables) await cable.plugIn();
@@ -229,10 +239,15 @@ table ip6 nat_${bridge} {
 }
 
 function writeNameServer(namespace: string, address: string): void {
-  Deno.mkdirSync(`${SETTINGS}/${namespace}`, { recursive: true });
   // In place: programs that run have this very file.
   const lines = `nameserver ${address}\noptions timeout:1 attempts:1\n`;
   Deno.writeTextFileSync(`${SETTINGS}/${namespace}/resolv.conf`, lines);
+}
+
+function writeNames(namespace: string, names: Readonly<Record<string, string>>): void {
+  const known = { localhost: "127.0.0.1", ...names };
+  const lines = Object.entries(known).map(([name, address]) => `${address} ${name}\n`);
+  Deno.writeTextFileSync(`${SETTINGS}/${namespace}/hosts`, lines.join(""));
 }
 
 /** Kill what runs in a namespace, all of it started by the lab's test. */

@@ -126,8 +126,8 @@ export class Process implements AsyncDisposable {
   }
 
   /** Wait until stdout and stderr together have said something that fits. For words to people. */
-  async says(pattern: RegExp): Promise<void> {
-    await this.#waitFor(
+  says(pattern: RegExp): Promise<RegExpExecArray> {
+    return this.#waitFor(
       String(pattern),
       () => pattern.exec(this.#stdout + this.#stderr) ?? undefined,
     );
@@ -262,7 +262,14 @@ export async function startProgram(
   const options: Deno.CommandOptions = {
     args,
     cwd,
-    env: { DENO_DIR: await denoDirectory(), NO_COLOR: "1", ...env, HOME: home },
+    env: {
+      DENO_DIR: await denoDirectory(),
+      // It would ask for a newer version on the network, at most once a day.
+      DENO_NO_UPDATE_CHECK: "1",
+      NO_COLOR: "1",
+      ...env,
+      HOME: home,
+    },
     stdin,
     stdout: "piped",
     stderr: "piped",
@@ -291,13 +298,15 @@ export function trove(
   return startProgram(`trove ${args.join(" ")}`, command, { ...options, stdin: "null" });
 }
 
-/** Fills the cache for the peers once: the first start on a machine downloads their packages. */
-let peersInstalled: Promise<void> | undefined;
+/** Folders whose packages are installed: the first time on a machine downloads them. */
+const installed = new Map<string, Promise<void>>();
 
-async function installPeers(): Promise<void> {
-  const args = ["install", "--quiet", "--frozen", "--config", `${PEERS}deno.json`];
-  const { success, stderr } = await new Deno.Command(Deno.execPath(), { args }).output();
-  if (!success) throw new Error(`Cannot install the peers: ${new TextDecoder().decode(stderr)}`);
+function install(folder: string): Promise<void> {
+  return installed.getOrInsertComputed(folder, async () => {
+    const args = ["install", "--quiet", "--frozen", "--config", `${folder}deno.json`];
+    const { success, stderr } = await new Deno.Command(Deno.execPath(), { args }).output();
+    if (!success) throw new Error(`Cannot install the peers: ${new TextDecoder().decode(stderr)}`);
+  });
 }
 
 /** Start one of the programs in tests/peers, by file name without `.js`. */
@@ -306,10 +315,27 @@ export async function peer(
   args: readonly string[],
   options: ProcessOptions,
 ): Promise<Process> {
-  await (peersInstalled ??= installPeers());
+  await install(PEERS);
   const flags = ["-A", "--quiet", "--frozen", "--config", `${PEERS}deno.json`];
   const command = [Deno.execPath(), "run", ...flags, `${PEERS}${program}.js`, ...args];
   const name = `${program} ${args.join(" ")}`;
+  return await startProgram(name, command, { ...options, stdin: "piped" });
+}
+
+/**
+ * Start the dat command itself, of one of the two generations of discovery, in Node.
+ *
+ * It speaks to people, so wait with `says`. It leaves when its stdin closes, as `peer` programs do.
+ */
+export async function dat(
+  version: "13" | "14",
+  args: readonly string[],
+  options: ProcessOptions,
+): Promise<Process> {
+  const folder = `${PEERS}dat${version}/`;
+  await install(folder);
+  const command = ["node", `${folder}node_modules/dat/bin/cli.js`, ...args];
+  const name = `dat ${version} ${args.join(" ")}`;
   return await startProgram(name, command, { ...options, stdin: "piped" });
 }
 
