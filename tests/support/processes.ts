@@ -326,6 +326,8 @@ export async function peer(
  * Start the dat command itself, of one of the two generations of discovery, in Node.
  *
  * It speaks to people, so wait with `says`. It leaves when its stdin closes, as `peer` programs do.
+ * Two packages are pinned: with mirror-folder 3.1.0 an import never ends, and the utp-native that dat 13
+ * asks for has no build for today's Node. Only for hosts of a lab: it looks for peers by itself.
  */
 export async function dat(
   version: "13" | "14",
