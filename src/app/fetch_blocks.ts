@@ -9,6 +9,8 @@ import { CONTENT, METADATA } from "./clone_job.ts";
 import type { Emit } from "./events.ts";
 import type { Archive } from "./open_archive.ts";
 import { tellPeerNews } from "./peer_news.ts";
+import { type DiscoveryChoice, openSearch } from "./peer_search.ts";
+import { rememberedPeers } from "./remembered_peers.ts";
 import { type Director, Synchronizer } from "./synchronizer.ts";
 
 /** Peers have said what they have, and none has what is missing. */
@@ -21,10 +23,19 @@ export interface FetchOptions {
   /** Addresses, `host:port`. */
   readonly peers: readonly string[];
   readonly network?: PeerNetwork;
+  /** Find peers besides those; off if left out. */
+  readonly discovery?: DiscoveryChoice;
   /** Give up after so many milliseconds. */
   readonly timeoutMs?: number;
   readonly signals: Receiver<StopSignal>;
   readonly emit: Emit;
+}
+
+/** Whether there is a way to peers at all. */
+export function hasPeers(
+  { peers, discovery }: Pick<FetchOptions, "peers" | "discovery">,
+): boolean {
+  return peers.length > 0 || discovery !== undefined;
 }
 
 /** What came of it. */
@@ -46,6 +57,7 @@ export async function fetchBlocks(
   options: FetchOptions,
 ): Promise<Fetched> {
   const { world, peers, network, signals, timeoutMs } = options;
+  await using search = openSearch(options);
   const job = new FetchJob(feed === "metadata" ? METADATA : CONTENT, options);
   const sync = new Synchronizer({
     world,
@@ -54,6 +66,7 @@ export async function fetchBlocks(
     persistent: timeoutMs !== undefined,
     network,
     signals,
+    found: search?.found,
   });
   sync.join(METADATA, archive.metadata, METADATA);
   if (feed === "content") sync.join(CONTENT, archive.openContent(), METADATA);
@@ -61,6 +74,14 @@ export async function fetchBlocks(
   if (wanted === "follow") sync.input({ kind: "follow", feed: id });
   else sync.input({ kind: "want", feed: id, ranges: wanted });
   for (const address of peers) sync.input({ kind: "found", address, primary: METADATA });
+  search?.begin(sync, {
+    discoveryKey: archive.metadata.discoveryKey,
+    primary: METADATA,
+    lookup: true,
+    announce: undefined,
+    remembered: rememberedPeers(archive.paths),
+    ends: timeoutMs === undefined,
+  });
   await sync.run();
   return job;
 }

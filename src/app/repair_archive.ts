@@ -1,7 +1,7 @@
 /**
  * What `trove repair` does. First the SLEEP files are brought to agree with what signatures and
  * hashes prove, from what is here; then the archive opens as usual, and blocks that only others have
- * are fetched, if peers were named; then working files are put right. What is replaced is kept.
+ * are fetched, if there is a way to them; then working files are put right. What is replaced is kept.
  *
  * Source: spec of storage, sections 12, 14 and 15; of the drive, section 10.
  */
@@ -20,7 +20,7 @@ import { distinctFiles } from "./audit_entries.ts";
 import type { FileFault } from "./audit_files.ts";
 import type { PlannedFile } from "./checkout_plan.ts";
 import type { FeedName } from "./damage.ts";
-import { fetchBlocks, type FetchOptions } from "./fetch_blocks.ts";
+import { fetchBlocks, type FetchOptions, hasPeers } from "./fetch_blocks.ts";
 import { FileTimes } from "./file_times.ts";
 import { KeptFiles } from "./kept_files.ts";
 import { type Archive, openArchive } from "./open_archive.ts";
@@ -64,7 +64,7 @@ export async function repairArchive(
   options: RepairOptions,
 ): Promise<Repaired> {
   // What peers can send needs no puzzling out.
-  const turnsContent = options.peers.length === 0;
+  const turnsContent = !hasPeers(options);
   const before = auditArchive(paths, { ...options, turnsContent });
   checkGivenKey(before, options.givenKey);
   const kept = new KeptFiles(paths, options);
@@ -109,8 +109,7 @@ class Repair {
 
   async run(): Promise<Repaired> {
     let audit = this.#mendLocally(this.#before);
-    const { peers } = this.#options;
-    if (peers.length > 0 && audit.key !== undefined) {
+    if (hasPeers(this.#options) && audit.key !== undefined) {
       if (needsPeers(audit, "metadata")) {
         await this.#regain(
           "metadata",
@@ -276,7 +275,7 @@ class Repair {
 
   /** Answers whether it did anything. */
   async #mendContent(audit: ArchiveAudit): Promise<boolean> {
-    const { peers } = this.#options;
+    const fetches = hasPeers(this.#options);
     using times = new FileTimes(this.#paths, { access: "read" });
     // An owner's file gets the time back with which it was imported, not that of its entry.
     const timed = (file: PlannedFile): PlannedFile =>
@@ -295,9 +294,7 @@ class Repair {
       }
       const withBlocks = wrong.filter(({ blocks }) => blocks > 0);
       if (audit.history) {
-        if (lacking.length > 0 && peers.length > 0) {
-          await this.#fetch(archive, "content", lacking);
-        }
+        if (lacking.length > 0 && fetches) await this.#fetch(archive, "content", lacking);
         rewriteFiles(archive, { wrong: withBlocks, kept: this.#kept });
         return;
       }
@@ -308,7 +305,7 @@ class Repair {
         known: this.#known,
       });
       try {
-        if (wanted.length > 0 && peers.length > 0) await this.#fetch(archive, "content", wanted);
+        if (wanted.length > 0 && fetches) await this.#fetch(archive, "content", wanted);
       } finally {
         content.commit();
         leaveIncomplete(archive, { wrong: withBlocks, kept: this.#kept });
@@ -320,7 +317,7 @@ class Repair {
 
   /** Without peers a file is only taken apart if everything that it lacks is known. */
   #canMend({ wrong }: FileFault, history: boolean): boolean {
-    if (history || this.#options.peers.length > 0) return true;
+    if (history || hasPeers(this.#options)) return true;
     for (const { start, end } of wrong) {
       for (let block = start; block < end; block++) if (!this.#known.has(block)) return false;
     }

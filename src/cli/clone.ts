@@ -16,11 +16,11 @@ export function addClone({ program, world, perform }: CommandLine): void {
     usage: "clone [link] [dir]",
     summary: "fetch an archive into a folder",
     examples: [
-      "clone dat://… photos --peer 192.0.2.7:3282",
-      "clone dat://… photos --history --peer 192.0.2.7:3282",
-      "clone dat://… photos --live --peer 192.0.2.7:3282   # follow every change",
-      "clone samples --feed 64-HEX-DIGITS --peer 192.0.2.7:3282",
-      "clone dat://… photos --select 2024 --select '**/*.txt' --peer 192.0.2.7:3282",
+      "clone dat://… photos",
+      "clone dat://… photos --peer 192.0.2.7:3282   # from this peer too",
+      "clone dat://… photos --live   # follow every change",
+      "clone samples --feed 64-HEX-DIGITS",
+      "clone dat://… photos --select 2024 --select '**/*.txt'",
     ],
   });
   addDownloadOptions(

@@ -16,8 +16,8 @@ export function addPull({ program, world, perform }: CommandLine): void {
     usage: "pull [dir]",
     summary: "bring a folder that was cloned up to date",
     examples: [
-      "pull photos --peer 192.0.2.7:3282",
-      "pull --dry-run --peer 192.0.2.7:3282   # what would change?",
+      "pull photos",
+      "pull --dry-run   # what would change?",
     ],
   });
   addDownloadOptions(addStdioOption(addPeerOptions(command, world, "give up")))

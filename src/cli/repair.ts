@@ -7,7 +7,7 @@ import { isSound, locateDamaged } from "../app/verify_archive.ts";
 import { count, printable } from "../base/format.ts";
 import { addCommand, addPeerOptions, type CommandLine } from "./command_line.ts";
 import type { CommandContext, PeerOptions } from "./context.ts";
-import { networkOf } from "./peer_choices.ts";
+import { discoveryOf, networkOf } from "./peer_choices.ts";
 import { addDirOption, chosenFolder } from "./options.ts";
 import { printRecords, printSummary, refuseDamaged, showProgress } from "./verify.ts";
 
@@ -24,7 +24,8 @@ export function addRepair({ program, world, perform }: CommandLine): void {
     summary: "mend a damaged archive",
     examples: [
       "repair photos                          # from what is here",
-      "repair photos --peer 192.0.2.7:3282    # and from somebody who has it",
+      "repair photos --discovery mdns,dht     # and from peers that are found",
+      "repair photos --peer 192.0.2.7:3282    # and from this one",
     ],
   });
   command.addHelpText(
@@ -53,6 +54,8 @@ async function repair(
     world,
     peers: options.peer ?? [],
     network: networkOf(options, world),
+    // Mending is local work: nothing is asked of the network unless that was said.
+    discovery: options.discovery === undefined ? undefined : discoveryOf(options, world),
     timeoutMs: options.timeout,
     signals: stop.signals,
     givenKey: options.key === undefined ? undefined : resolveLink(options.key, world).key,

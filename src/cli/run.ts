@@ -13,9 +13,10 @@ const DESCRIPTION =
 
 const EXAMPLES = `
 Examples:
-  trove share photos                            share a folder; prints its link
-  trove clone dat://… photos --peer host:3282   fetch it, every byte verified
-  trove status photos                           what is here of it`;
+  trove share photos            share a folder; prints its link
+  trove clone dat://… photos    fetch it, every byte verified
+  trove status photos           what is here of it
+  trove doctor dat://…          who has it, and what stands in the way`;
 
 /**
  * Run a command line.

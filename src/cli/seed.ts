@@ -19,8 +19,8 @@ export function addSeed({ program, world, perform }: CommandLine): void {
     summary: "serve many archives, and keep clones up to date",
     examples: [
       "seed photos music --port 3282",
-      "seed dat://… --store /srv/dat --peer 192.0.2.7:3282",
-      "seed --list /etc/trove/list --store /srv/dat --peer 192.0.2.7:3282",
+      "seed dat://… --store /srv/dat",
+      "seed --list /etc/trove/list --store /srv/dat",
     ],
   });
   addPeerOptions(command, world, "stop serving")

@@ -15,8 +15,8 @@ export function addSync({ program, world, perform }: CommandLine): void {
     usage: "sync [dir]",
     summary: "keep a folder up to date and serve it: a clone follows, an owner's folder is shared",
     examples: [
-      "sync photos --peer 192.0.2.7:3282",
-      "sync photos --peer 192.0.2.7:3282 --max-delete 100 --timeout 8h",
+      "sync photos",
+      "sync photos --max-delete 100 --timeout 8h",
     ],
   });
   addDownloadOptions(addStdioOption(addPeerOptions(command, world, "stop")))
