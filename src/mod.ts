@@ -154,6 +154,7 @@ async function meant(
   let found: Link | undefined;
   await untilStopped(options.signals, async (signal) => {
     found = await resolveLinkOrName(link, options, signal);
+    signal.throwIfAborted(); // whoever wants to stop says so once
   });
   return found!;
 }
