@@ -26,6 +26,7 @@ import { feedIn } from "./app/feed_folder.ts";
 import { OpenArchive } from "./app/library_archive.ts";
 import { locateArchive } from "./app/locate.ts";
 import type { NameOptions } from "./app/names.ts";
+import type { DiscoveryChoice } from "./app/peer_search.ts";
 import { resolveLinkOrName } from "./app/resolve_link.ts";
 import { shareFolder, type ShareOptions as Share } from "./app/share_folder.ts";
 import { stopWhen, untilStopped } from "./app/stop_signals.ts";
@@ -37,6 +38,7 @@ import { realWorld } from "./io/real_world.ts";
 
 export { type ListenOptions, PeerNetwork } from "./app/addresses.ts";
 export type { NameOptions } from "./app/names.ts";
+export type { DiscoveryChoice } from "./app/peer_search.ts";
 export type { ArchiveEvent, ArchiveListener, FeedName, StepEvent } from "./app/archive_events.ts";
 export type { TroveEvent } from "./app/events.ts";
 export { type ArchiveFile, OpenArchive } from "./app/library_archive.ts";
@@ -77,6 +79,11 @@ export interface RunOptions extends CommonOptions {
   readonly peers?: readonly string[];
   /** A peer is at the other end of standard input and output. */
   readonly stdio?: boolean;
+  /**
+   * Find peers by the link, and be found: `{}` in all ways there are. Left out, nothing is asked of
+   * the network but those `peers`.
+   */
+  readonly discovery?: DiscoveryChoice;
   /** How peers are met: rates, a proxy. */
   readonly network?: PeerNetwork;
   /** Give up, or stop sharing, after so many milliseconds. */
@@ -179,8 +186,10 @@ export async function pull(dir: string, options: DownloadOptions = {}): Promise<
 export async function sync(dir: string, options: DownloadOptions = {}): Promise<void> {
   const { place, isOwned } = lookInto(dir, options);
   if (!isOwned) return await pull(place, { ...options, live: true });
-  const { world, network, stdio, listen, peers, timeoutMs, onEvent, signal, signals } = options;
-  await share(place, { world, network, stdio, listen, peers, timeoutMs, onEvent, signal, signals });
+  const { listen, world, onEvent, signal, signals } = options;
+  const { peers, discovery, network, stdio, timeoutMs } = options;
+  const meeting = { peers, discovery, network, stdio, timeoutMs };
+  await share(place, { ...meeting, listen, world, onEvent, signal, signals });
 }
 
 function lookInto(dir: string, options: CommonOptions): { place: string; isOwned: boolean } {
@@ -208,7 +217,9 @@ export async function cloneFeed(
   });
 }
 
-type Common = "world" | "signals" | "peers" | "stdio" | "network" | "timeoutMs" | "emit";
+type Common =
+  | ("world" | "signals" | "emit")
+  | ("peers" | "discovery" | "network" | "stdio" | "timeoutMs");
 
 /** Do work with the world it is for, and end it as the options say. */
 async function run(
@@ -218,8 +229,9 @@ async function run(
   ) => Promise<void>,
 ): Promise<void> {
   const { world = realWorld(), onEvent, signal, signals, peers = [] } = options;
-  const { stdio, network, timeoutMs } = options;
+  const { stdio, network, discovery, timeoutMs } = options;
   const emit: Emit = onEvent === undefined ? () => {} : tellListener(onEvent);
   using stop = stopWhen(world, { onSignals: signals, abort: signal });
-  await work({ world, peers, stdio, network, timeoutMs, emit, signals: stop.signals });
+  const meeting = { peers, stdio, network, discovery, timeoutMs };
+  await work({ ...meeting, world, emit, signals: stop.signals });
 }

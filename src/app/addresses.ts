@@ -4,6 +4,7 @@ export {
   ANY_HOST,
   DEFAULT_PORT,
   formatPeer,
+  parseAddress as parseHostPort,
   parsePeer,
   parseProxy,
   parseUnix,

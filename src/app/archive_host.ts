@@ -12,19 +12,23 @@ import { formatLink } from "../crypto/link.ts";
 import { nextTurn } from "../io/pause.ts";
 import type { DownloadChoices } from "./checkout_plan.ts";
 import { glanceAt, HostedArchive, openHosted, type Wanted } from "./hosted_archive.ts";
+import type { PeerSearch } from "./peer_search.ts";
 import {
   FORK_RETRY_MS,
   LOOKS_PER_TURN,
   MAX_FETCHING,
   MAX_FOLLOWING,
+  MAX_FOUND,
   MAX_OPEN,
   RETRY_MS,
   REVISIT_MS,
+  USUAL_PEERS,
   VISIT_MS,
 } from "./seed_limits.ts";
 import { Complaints, type SeedNews } from "./seed_news.ts";
 import {
   dueOf,
+  type FoundAddress,
   hasDue,
   type Hosted,
   idlestOf,
@@ -41,6 +45,9 @@ export interface HostOptions {
   readonly news: SeedNews;
   /** Whom to fetch from, besides those who come by themselves. */
   readonly peers: readonly string[];
+  /** Finds others, if anything does, and lets us be found at this port. */
+  readonly search?: PeerSearch;
+  readonly announce?: number;
   readonly history?: boolean;
   readonly choices: DownloadChoices;
   /** Told when something is wrong with a folder: it may hold another archive by now. */
@@ -105,6 +112,18 @@ export class ArchiveHost {
     return hosted.wanted.key;
   }
 
+  /** Discovery named a peer of an archive, by its discovery key in hex. */
+  onFound(name: string, found: FoundAddress): void {
+    const hosted = this.#hosted.get(name);
+    if (hosted === undefined) return;
+    const { address } = found;
+    const isNew = !hosted.found.delete(address);
+    hosted.found.set(address, found);
+    if (hosted.found.size > MAX_FOUND) hosted.found.delete(hosted.found.keys().next().value!);
+    // It may have what is new, or be where only we can dial.
+    if (isNew && hosted.open === undefined) hosted.dueAt = Math.min(hosted.dueAt, this.#now());
+  }
+
   onTick(): void {
     const now = this.#now();
     if (this.#fresh.length > 0) {
@@ -151,13 +170,17 @@ export class ArchiveHost {
       retryAt: -Infinity,
       dueAt: Infinity,
       removed: false,
+      found: new Map(),
     };
     this.#hosted.set(name, hosted);
+    const { search, announce } = this.#options;
+    search?.join(discoveryKey(wanted.key), { lookup: true, announce });
     this.#fresh.push(hosted);
   }
 
   #remove(hosted: Hosted): void {
     hosted.removed = true;
+    this.#options.search?.stop(discoveryKey(hosted.wanted.key));
     this.#hosted.delete(hosted.name);
     this.#close(hosted);
     const { link, wanted: { dir } } = hosted;
@@ -245,6 +268,9 @@ export class ArchiveHost {
       throw error;
     }
     stack.move();
+    const primary = open.feeds.metadata;
+    this.#options.search?.direct(archive.metadata.discoveryKey, primary);
+    for (const found of hosted.found.values()) sync.input({ kind: "found", ...found, primary });
     if (obstacle !== undefined) this.#complain(hosted, obstacle);
   }
 
@@ -291,10 +317,11 @@ export class ArchiveHost {
   #close(hosted: Hosted): void {
     const { open } = hosted;
     if (open === undefined) return;
-    const { sync, news } = this.#options;
+    const { sync, news, search } = this.#options;
     hosted.open = undefined;
     this.#open.delete(hosted);
-    if (!open.archive.owned) hosted.dueAt = this.#now() + this.#restOf(open);
+    search?.undirect(open.archive.metadata.discoveryKey);
+    hosted.dueAt = open.archive.owned ? Infinity : this.#now() + this.#restOf(open);
     for (const peer of [...open.dialled, ...open.guests]) this.#leaving.set(peer, hosted.link);
     const left = new Promise<void>((resolve) => sync.leave(open.feeds.metadata, resolve));
     const closing = left.then(() => open.end())
@@ -324,19 +351,22 @@ export class ArchiveHost {
 
   /** Close what has no reason to be open, and open those whose turn it is to be fetched. */
   #schedule(now: number): void {
-    const { peers } = this.#options;
-    const visits = peers.length > 0; // without, whoever has something comes by itself
+    const { peers, search } = this.#options;
+    const visits = peers.length > 0 || search !== undefined; // else whoever has something comes
+    const candidates = () =>
+      this.#hosted.values().filter(({ found }) => peers.length > 0 || found.size > 0);
     for (const hosted of [...this.#open]) {
-      const othersWait = () => visits && hasDue(this.#hosted.values(), now);
+      const othersWait = () => visits && hasDue(candidates(), now);
       if (isToBeClosed(hosted.open!, now, { visits, othersWait })) this.#close(hosted);
     }
     const resting = [...this.#open].filter(({ open }) => isResting(open!));
-    const excess = Math.max(0, resting.length - placesFor(MAX_FOLLOWING, peers.length));
+    const usual = Math.max(peers.length, search === undefined ? 0 : USUAL_PEERS);
+    const excess = Math.max(0, resting.length - placesFor(MAX_FOLLOWING, usual));
     for (const hosted of resting.slice(0, excess)) this.#close(hosted); // the longest such
     if (!visits) return;
     const fetching = [...this.#open].filter(({ open }) => isFetching(open!)).length;
-    const room = placesFor(MAX_FETCHING, peers.length) - fetching;
-    for (const hosted of dueOf(this.#hosted.values(), now, room)) {
+    const room = placesFor(MAX_FETCHING, usual) - fetching;
+    for (const hosted of dueOf(candidates(), now, room)) {
       if (!this.#openOne(hosted)) hosted.dueAt = Math.max(hosted.dueAt, now + 1);
     }
   }

@@ -11,6 +11,8 @@ import { CloneJob, type JobOptions, METADATA } from "./clone_job.ts";
 import { type Archive, openArchive, openClone } from "./open_archive.ts";
 import { refuseForks } from "./ownership.ts";
 import { tellListening } from "./peer_news.ts";
+import { announcedPort, type DiscoveryChoice, openSearch } from "./peer_search.ts";
+import { rememberedPeers, rememberPeers } from "./remembered_peers.ts";
 import { rememberSelection } from "./selection_note.ts";
 import { Synchronizer } from "./synchronizer.ts";
 import { readVersionNote, removeVersionNote, writeVersionNote } from "./version_notes.ts";
@@ -24,6 +26,8 @@ export interface DownloadOptions extends Omit<JobOptions, "feeds"> {
   readonly network?: PeerNetwork;
   /** A peer is on standard input and output. */
   readonly stdio?: boolean;
+  /** Find peers besides those; off if left out. */
+  readonly discovery?: DiscoveryChoice;
   /** Serve others meanwhile. */
   readonly listen?: ListenOptions;
   /** Keep the content of every version; a folder that does is known again without it. */
@@ -137,7 +141,10 @@ async function fetchArchive(
   }
   await refuseForks(archive, { world, peers, network, signals, emit });
   using listener = listen === undefined ? undefined : await listenForPeers(listen);
-  const job = new CloneJob(archive, options, (failure) => sync.stop(failure));
+  await using search = openSearch(options);
+  const { discoveryKey: topic } = archive.metadata;
+  const explain = () => search?.explain(topic);
+  const job = new CloneJob(archive, { ...options, explain }, (failure) => sync.stop(failure));
   onJob(job);
   const sync = new Synchronizer({
     world,
@@ -147,11 +154,20 @@ async function fetchArchive(
     listener,
     network,
     signals,
+    found: search?.found,
   });
   job.join(sync);
   for (const address of peers) sync.input({ kind: "found", address, primary: METADATA });
   if (stdio) sync.link(openStdio(), { primary: METADATA });
   if (listener !== undefined) tellListening(listener, emit);
+  search?.begin(sync, {
+    discoveryKey: topic,
+    primary: METADATA,
+    lookup: true,
+    announce: announcedPort(listener),
+    remembered: rememberedPeers(archive.paths),
+    ends: !live && options.timeoutMs === undefined,
+  });
   try {
     await sync.run();
   } catch (error) {
@@ -159,6 +175,8 @@ async function fetchArchive(
     if (!(live && job.wasComplete && error instanceof InterruptedError)) throw error;
   } finally {
     await job.end();
+    // A clone that learnt nothing is about to be removed.
+    if (archive.metadata.length > 0) rememberPeers(archive.paths, sync.workingAddresses(METADATA));
   }
   await job.finish();
 }

@@ -9,13 +9,23 @@ import {
 import { formatSeconds } from "../base/format.ts";
 import type { Report } from "../core/sync/inputs.ts";
 
+/** Addresses that are counted. */
+const MAX_TRIED = 10_000;
+
 const GO_ON = "run the same command again to go on from here";
 
 export class PeerFaults {
+  readonly #explain: () => string | undefined;
   #metAnyone = false;
   /** The worst that a peer did: why we are alone, if we end up so. */
   #lastFault: TroveError | undefined;
   #lastFailure: string | undefined;
+  readonly #tried = new Set<string>();
+
+  /** @param explain What came of looking for peers so far; undefined where nobody looks. */
+  constructor(explain: () => string | undefined = () => undefined) {
+    this.#explain = explain;
+  }
 
   /** Take note of a report, if it is about a peer. */
   take(report: Report): void {
@@ -24,6 +34,7 @@ export class PeerFaults {
       this.#note(report.reason instanceof TroveError ? report.reason : undefined);
     } else if (report.kind === "peer-failed") {
       this.#lastFailure = `${report.address}: ${report.reason}`;
+      if (this.#tried.size < MAX_TRIED) this.#tried.add(report.address);
       this.#note(report.error);
     }
   }
@@ -57,10 +68,26 @@ export class PeerFaults {
   }
 
   #nobody(what: string): TroveError {
+    const search = this.#explain();
+    if (search !== undefined) return this.#nobodyFound(what, search);
     const last = this.#lastFailure === undefined ? what : this.#lastFailure;
     return new NoPeersError(`Cannot reach a peer that has this archive: ${last}`, {
       hint: "check the link and the address, and that the other side is sharing",
     });
+  }
+
+  /** Everything that was asked and tried, in one paragraph. */
+  #nobodyFound(what: string, search: string): TroveError {
+    const { size } = this.#tried;
+    const tried = size === 0
+      ? "no address was found"
+      : `${
+        size === 1 ? "one address was" : `${size} addresses were`
+      } tried in vain, the last ${this.#lastFailure}`;
+    return new NoPeersError(
+      `Cannot find a peer that has this archive (${what}): ${search}; ${tried}`,
+      { hint: "check the link, and that somebody shares it now; trove doctor LINK looks into it" },
+    );
   }
 }
 

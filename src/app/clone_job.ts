@@ -41,6 +41,8 @@ export interface JobOptions extends DownloadChoices {
   /** SIGINT and SIGTERM, for what is done when the peers are gone. */
   readonly signals?: Receiver<StopSignal>;
   readonly emit: Emit;
+  /** What came of looking for peers so far, for people; undefined where nobody looks. */
+  readonly explain?: () => string | undefined;
 }
 
 export class CloneJob implements Director {
@@ -52,7 +54,7 @@ export class CloneJob implements Director {
   readonly #news: CloneNews;
   readonly #length: ContentLength;
   readonly #progress: CloneProgress;
-  readonly #faults = new PeerFaults();
+  readonly #faults: PeerFaults;
   readonly #ended = new AbortController();
   readonly #startedAt: number;
   #newsAt: number;
@@ -83,6 +85,7 @@ export class CloneJob implements Director {
     this.#feeds = options.feeds ?? ONLY_ARCHIVE;
     this.#done = done;
     this.#news = new CloneNews(options);
+    this.#faults = new PeerFaults(options.explain);
     this.#length = new ContentLength(archive, this.#feeds.content);
     const emit = this.#news.tell;
     const { signal } = this.#ended;

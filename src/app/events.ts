@@ -29,6 +29,20 @@ type OneEvent =
   }
   /** TCP where it is not said. On a Unix socket `host` is `unix:PATH` and `port` 0. */
   | { event: "listening"; host: string; port: number; transport?: "ws" | "unix" }
+  /**
+   * A way of finding peers began to work, or to fail. `called` is what people call it, `found` how many
+   * addresses it named so far.
+   */
+  | {
+    event: "discovery";
+    source: string;
+    called: string;
+    state: "waiting" | "working" | "failed";
+    message: string;
+    found: number;
+  }
+  /** A peer may be there; the source that named it. */
+  | { event: "found"; address: string; source: string; called: string }
   | {
     event: "peer";
     state: "connected" | "disconnected";
@@ -81,7 +95,8 @@ type OneEvent =
   /** A block came and was verified; commands do not print it. `feed` is the synchronizer's number. */
   | { event: "block"; feed: number; block: number; bytes: number }
   | { event: "uploaded"; peer: string; version: number }
-  | { event: "warning"; code: string; message: string };
+  /** `minor`: it is in the nature of things, and people who did not ask need not see it. */
+  | { event: "warning"; code: string; message: string; minor?: boolean };
 
 export type Emit = (event: TroveEvent) => void;
 

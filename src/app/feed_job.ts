@@ -18,6 +18,7 @@ import { type Emit, PROGRESS_MS } from "./events.ts";
 import { type FeedFolder, openFeedClone, openFeedFolder, removeUnusedFeed } from "./feed_folder.ts";
 import { refuseForks } from "./ownership.ts";
 import { tellListening, tellPeerNews } from "./peer_news.ts";
+import { announcedPort, type DiscoveryChoice, openSearch } from "./peer_search.ts";
 import { RateMeter } from "./rates.ts";
 import { type Director, Synchronizer } from "./synchronizer.ts";
 
@@ -40,6 +41,8 @@ export interface FeedOptions {
   /** Meet the peer on standard input and output; whoever serves ends when it is gone. */
   readonly stdio?: boolean;
   readonly network?: PeerNetwork;
+  /** Find peers besides those, and be found; off if left out. */
+  readonly discovery?: DiscoveryChoice;
   /** Give up, or stop serving, after so many milliseconds. */
   readonly timeoutMs?: number;
   readonly signals: Receiver<StopSignal>;
@@ -102,6 +105,8 @@ function tellFeed({ feed, paths: { dir } }: FeedFolder, emit: Emit): void {
 async function run({ feed }: FeedFolder, job: FeedJob, options: FeedOptions): Promise<void> {
   const { world, peers, listen, stdio, network, signals, timeoutMs, emit } = options;
   using listener = listen === undefined ? undefined : await listenForPeers(listen);
+  await using search = openSearch(options);
+  job.explain = () => search?.explain(feed.discoveryKey);
   const sync = new Synchronizer({
     world,
     director: job,
@@ -110,6 +115,7 @@ async function run({ feed }: FeedFolder, job: FeedJob, options: FeedOptions): Pr
     listener,
     network,
     signals,
+    found: search?.found,
   });
   sync.join(FEED, feed, FEED);
   if (job.fetches) sync.input({ kind: "follow", feed: FEED });
@@ -118,6 +124,13 @@ async function run({ feed }: FeedFolder, job: FeedJob, options: FeedOptions): Pr
     sync.link(openStdio(), job.fetches ? { primary: FEED } : { onEnd: () => sync.stop() });
   }
   if (listener !== undefined) tellListening(listener, emit);
+  search?.begin(sync, {
+    discoveryKey: feed.discoveryKey,
+    primary: FEED,
+    lookup: true,
+    announce: announcedPort(listener),
+    ends: job.fetches && timeoutMs === undefined,
+  });
   await sync.run();
   if (job.fetches) job.finish();
 }
@@ -127,7 +140,9 @@ export class FeedJob implements Director {
   readonly fetches: boolean;
   readonly #feed: FeedStore;
   readonly #options: FeedOptions;
-  readonly #faults = new PeerFaults();
+  /** What came of looking for peers so far, for people. */
+  explain: () => string | undefined = () => undefined;
+  readonly #faults = new PeerFaults(() => this.explain());
   readonly #down = new RateMeter();
   readonly #up = new RateMeter();
   readonly #startedAt: number;

@@ -169,9 +169,9 @@ export class HostedArchive implements Director {
   }
 
   onReport(report: Report, sync: Synchronizer): void {
-    const { peers, onReport } = this.#options;
+    const { onReport } = this.#options;
     if (report.kind === "peer-opened") {
-      (peers.includes(report.address) ? this.dialled : this.guests).add(report.peer);
+      (report.dialled ? this.dialled : this.guests).add(report.peer);
     } else if (report.kind === "peer-closed") {
       this.dialled.delete(report.peer);
       this.guests.delete(report.peer);

@@ -9,6 +9,7 @@ import { parseName } from "../discovery/name_text.ts";
 import type { PeerNetwork } from "../io/peer_network.ts";
 import { realTimers } from "../io/timers.ts";
 import type { Emit } from "./events.ts";
+import { stateFolder } from "./peer_search.ts";
 
 export { type NameOptions, parseDoh } from "../discovery/dat_names.ts";
 
@@ -56,20 +57,12 @@ function warningsOf({ host, key, changedFrom, warnings }: ResolvedName): readonl
   return [changed, ...warnings];
 }
 
-/** Source: XDG Base Directory Specification 0.8. */
 function cacheFile(world: World): string | undefined {
-  const xdg = environment(world, "XDG_CACHE_HOME");
-  if (xdg?.startsWith("/")) return join(xdg, "trove", "names.json");
-  const home = world.home();
-  return home === undefined ? undefined : join(home, ".cache", "trove", "names.json");
-}
-
-/** A program may have trove as a library, and no permission to look at this variable. */
-function environment(world: World, name: string): string | undefined {
   try {
-    return world.env(name);
+    const folder = stateFolder(world);
+    return folder && join(folder, "names.json");
   } catch {
-    return undefined;
+    return undefined; // a program that has trove as a library may not look at the environment
   }
 }
 

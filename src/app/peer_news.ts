@@ -28,12 +28,13 @@ export function tellPeerNews(report: Report, emit: Emit): void {
       return emit({ event: "peer", state: "disconnected", address, reason: text });
     }
     case "peer-failed": {
-      const { address, reason, retryMs } = report;
+      const { address, reason, retryMs, discovered } = report;
       const next = retryMs === undefined
         ? ""
         : `; trying again in ${formatSeconds(retryMs / 1000)}`;
       const message = `Peer ${address}: ${reason}${next}`;
-      return emit({ event: "warning", code: "peer-failed", message });
+      const minor = discovered || undefined;
+      return emit({ event: "warning", code: "peer-failed", message, minor });
     }
     case "downloaded": {
       const { feed, block, bytes } = report;

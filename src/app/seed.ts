@@ -9,6 +9,7 @@ import type { DownloadChoices } from "./checkout_plan.ts";
 import type { Emit } from "./events.ts";
 import { SeedLists } from "./seed_lists.ts";
 import { tellListening } from "./peer_news.ts";
+import { announcedPort, type DiscoveryChoice, openSearch } from "./peer_search.ts";
 import { SeedNews } from "./seed_news.ts";
 import { untilStopped } from "./stop_signals.ts";
 import { Synchronizer } from "./synchronizer.ts";
@@ -29,6 +30,8 @@ export interface SeedOptions {
   /** What updates of clones may do in their folders. */
   readonly choices?: DownloadChoices;
   readonly network?: PeerNetwork;
+  /** Be found, and find peers besides those; off if left out. */
+  readonly discovery?: DiscoveryChoice;
   /** Stop after so many milliseconds. */
   readonly timeoutMs?: number;
   readonly signals: Receiver<StopSignal>;
@@ -57,6 +60,10 @@ export async function seedArchives(options: SeedOptions): Promise<void> {
   using listener = await listenForPeers(options.listen);
   const wanted = seedLists.begin();
 
+  await using search = openSearch({
+    ...options,
+    onFound: (name, found) => host.onFound(name, found),
+  });
   const startedAt = world.clock.monotonic();
   const sync: Synchronizer = new Synchronizer({
     world,
@@ -76,12 +83,14 @@ export async function seedArchives(options: SeedOptions): Promise<void> {
     listener,
     network: options.network,
     signals,
+    found: search?.found,
     open: (name) => host.find(name),
   });
   const { peers, history, choices = {} } = options;
   const onDoubt = (dir: string) => seedLists.doubt(dir);
   const host: ArchiveHost = new ArchiveHost({
     ...{ world, sync, news, peers, history, choices, onDoubt },
+    ...{ search, announce: announcedPort(listener) },
   });
   host.setWanted(wanted);
   try {

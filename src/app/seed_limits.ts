@@ -34,6 +34,12 @@ export const STALL_MS = 60_000;
 /** An open archive without peers is closed after so long: who lost its link dials within 15 s. */
 export const IDLE_MS = 60_000;
 
+/** Addresses kept of an archive that is not open. */
+export const MAX_FOUND = 8;
+
+/** Peers that an archive has, where discovery finds them and nobody knows yet. */
+export const USUAL_PEERS = 3;
+
 /** What failed with an archive is tried again after so long. */
 export const RETRY_MS = 60_000;
 

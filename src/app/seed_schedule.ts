@@ -1,7 +1,12 @@
 /** Which of many archives are to be closed, and which are to be opened next. */
+import type { PeerAddress } from "../core/sync/inputs.ts";
 import type { HostedArchive, Wanted } from "./hosted_archive.ts";
 import { IDLE_MS, LOOK_MS, MAX_DIALLED, REOPEN_MS, REVISIT_MS, STALL_MS } from "./seed_limits.ts";
 import type { Complaints } from "./seed_news.ts";
+import type { FoundPeer } from "./synchronizer.ts";
+
+/** Where a peer of one archive may be. */
+export type FoundAddress = Omit<FoundPeer, "primary">;
 
 /** All that is kept of an archive while it is not open. */
 export interface Hosted {
@@ -23,6 +28,8 @@ export interface Hosted {
   dueAt: number;
   /** The version whose files were all here when it was looked at last. */
   synced?: number;
+  /** Addresses that discovery named, the latest last. */
+  readonly found: Map<PeerAddress, FoundAddress>;
   removed: boolean;
 }
 

@@ -16,6 +16,8 @@ import { type Archive, createArchive, openArchive } from "./open_archive.ts";
 import { checkOwnership } from "./ownership.ts";
 import { PublishedArchive } from "./published_archive.ts";
 import { tellListening } from "./peer_news.ts";
+import { announcedPort, type DiscoveryChoice, openSearch } from "./peer_search.ts";
+import { rememberedPeers, rememberPeers } from "./remembered_peers.ts";
 import { ShareJob } from "./share_job.ts";
 import { untilStopped } from "./stop_signals.ts";
 import { Synchronizer } from "./synchronizer.ts";
@@ -27,6 +29,8 @@ export interface ShareArchiveOptions {
   /** Serve the peer on standard input and output, and end when it is gone. */
   readonly stdio?: boolean;
   readonly network?: PeerNetwork;
+  /** Be found, and find peers besides those; off if left out. */
+  readonly discovery?: DiscoveryChoice;
   /** Stop serving after so many milliseconds. */
   readonly timeoutMs?: number;
   /** Import what changed in the folder first; on if not said otherwise. Without, nothing is followed. */
@@ -109,9 +113,11 @@ export async function shareArchive(
   if (imports) await importFirst(archive, live, options);
 
   if (archive.writable) published = new PublishedArchive(archive, world);
+  await using search = openSearch(options);
   const job = new ShareJob(archive, { ...options, feeds: ONLY_ARCHIVE, published, live });
   const sync = new Synchronizer({
     ...{ world, listener, network, signals },
+    found: search?.found,
     director: job,
     live: true,
     persistent: true,
@@ -125,7 +131,18 @@ export async function shareArchive(
   for (const address of options.peers) sync.input({ kind: "found", address, primary });
   if (options.stdio) sync.link(openStdio(), { onEnd: () => sync.stop() });
   if (listener !== undefined) tellListening(listener, emit);
-  await serve(sync, live);
+  search?.begin(sync, {
+    discoveryKey: archive.metadata.discoveryKey,
+    primary,
+    lookup: true,
+    announce: announcedPort(listener),
+    remembered: rememberedPeers(archive.paths),
+  });
+  try {
+    await serve(sync, live);
+  } finally {
+    rememberPeers(archive.paths, sync.workingAddresses(primary));
+  }
 }
 
 /** Whether the folder's files may go into the archive; says why not. */

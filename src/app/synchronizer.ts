@@ -60,8 +60,11 @@ export interface SynchronizerOptions {
    */
   readonly open?: (name: string) => Uint8Array | undefined;
   /** Addresses of possible peers, from discovery. */
-  readonly found?: Receiver<{ address: PeerAddress; primary: FeedId }>;
+  readonly found?: Receiver<FoundPeer>;
 }
+
+/** The address of a possible peer, for the archive of feed `primary`. */
+export type FoundPeer = Omit<Extract<Input, { kind: "found" }>, "kind">;
 
 /** Pieces of streams that wait for the loop; each is at most a read of 256 KiB. */
 const INBOUND_PIECES = 8;
@@ -110,6 +113,11 @@ export class Synchronizer {
 
   get openPeers(): number {
     return this.#core.openPeers;
+  }
+
+  /** Addresses that were dialled and where peers of this archive answered. */
+  workingAddresses(primary: FeedId): PeerAddress[] {
+    return this.#core.workingAddresses(primary);
   }
 
   /** Whether a peer has a wanted block that is not here, or has not told yet what it has. */
@@ -217,10 +225,7 @@ export class Synchronizer {
         } else if (arm === "inbound") {
           this.#takeInbound(received.value as Inbound);
         } else {
-          this.input({
-            kind: "found",
-            ...(received.value as { address: string; primary: FeedId }),
-          });
+          this.input({ kind: "found", ...(received.value as FoundPeer) });
         }
         this.#commit();
       }

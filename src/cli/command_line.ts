@@ -1,10 +1,12 @@
 /** What the commands are declared with: the options that many share, and how one is carried out. */
 import { type Command, Option } from "commander";
 import { parseProxy } from "../app/addresses.ts";
+import { SOURCE_NAMES } from "../app/peer_search.ts";
 import { UsageError } from "../base/errors.ts";
 import type { World } from "../base/world.ts";
 import type { CommandContext, CommonOptions } from "./context.ts";
 import {
+  collectBootstrap,
   collectPattern,
   collectPeer,
   parseCount,
@@ -13,6 +15,9 @@ import {
   parsePeerCount,
   parsePort,
   parseRate,
+  parseSources,
+  parseSwitch,
+  splitBootstrap,
   splitPeers,
 } from "./options.ts";
 
@@ -76,6 +81,19 @@ export function addPeerOptions(command: Command, world: World, timeout: string):
       new Option("--peer <address>", "a peer: host:port, ws://…, wss://… or unix:PATH (repeatable)")
         .argParser((text) => given = collectPeer(text, given)),
     )
+    .addOption(
+      new Option(
+        "--discovery <ways>",
+        `how to find peers: ${SOURCE_NAMES.join(",")}; all if not said`,
+      )
+        .argParser(parseSources),
+    )
+    .option("--no-discovery", "find nobody: meet those that --peer names, and those who come")
+    .addOption(
+      new Option("--bootstrap <way=address>", "whom to ask, for example dht=192.0.2.7 (repeatable)")
+        .argParser(collectBootstrap),
+    )
+    .option("--allow-private", "take private addresses from DHTs, as in a network of your own")
     .addOption(new Option("--port <n>", "port to listen on; 0 for any").argParser(parsePort))
     .addOption(
       new Option("--host <address>", "address to listen on, or unix:PATH").argParser(parseHost),
@@ -103,6 +121,9 @@ export function addPeerOptions(command: Command, world: World, timeout: string):
   // A flag wins over its environment variable.
   command.hook("preAction", () => {
     setIfMissing(command, "peer", fallback("TROVE_PEER", splitPeers));
+    setIfMissing(command, "discovery", fallback("TROVE_DISCOVERY", parseSources));
+    setIfMissing(command, "bootstrap", fallback("TROVE_BOOTSTRAP", splitBootstrap));
+    setIfMissing(command, "allowPrivate", fallback("TROVE_ALLOW_PRIVATE", parseSwitch));
     if (!command.getOptionValue("stdio")) {
       setIfMissing(command, "port", fallback("TROVE_PORT", parsePort));
       setIfMissing(command, "host", fallback("TROVE_HOST", parseHost));

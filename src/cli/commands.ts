@@ -6,6 +6,7 @@ import type { CommandLine } from "./command_line.ts";
 import { addConvert } from "./convert.ts";
 import { addCreate } from "./create.ts";
 import { addDiff } from "./diff.ts";
+import { addDoctor } from "./doctor.ts";
 import { addExport } from "./export.ts";
 import { addInspect } from "./inspect.ts";
 import { addKeys } from "./keys.ts";
@@ -38,4 +39,5 @@ export const COMMANDS: readonly ((line: CommandLine) => void)[] = [
   addConvert,
   addKeys,
   addInspect,
+  addDoctor,
 ];

@@ -1,6 +1,7 @@
 /** What a command is given: the world, where it prints, and the options that all commands share. */
 import type { World } from "../base/world.ts";
 import type { Proxy } from "../app/addresses.ts";
+import type { Bootstrap, SourceName } from "../app/peer_search.ts";
 import type { CommandOutput } from "./output.ts";
 
 export interface CommandContext {
@@ -21,6 +22,11 @@ export interface CommonOptions {
 /** Options of every command that meets peers. */
 export interface PeerOptions extends CommonOptions {
   readonly peer?: readonly string[];
+  /** What `--discovery` names; false after `--no-discovery`. */
+  readonly discovery?: readonly SourceName[] | false;
+  readonly bootstrap?: Bootstrap;
+  /** Take private addresses from everybody. */
+  readonly allowPrivate?: boolean;
   readonly port?: number;
   /** An address, or `unix:PATH`. */
   readonly host?: string;

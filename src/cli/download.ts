@@ -2,7 +2,8 @@
 import { UsageError } from "../base/errors.ts";
 import type { DownloadOptions as Download } from "../mod.ts";
 import type { CommandContext, DownloadOptions } from "./context.ts";
-import { listenAlways, listenIfAsked, networkOf } from "./peer_choices.ts";
+import { SearchLines } from "./search_lines.ts";
+import { discoveryOf, listenAlways, listenIfAsked, networkOf } from "./peer_choices.ts";
 
 /**
  * From where and how to download, as the options say. Whoever stays listens.
@@ -22,16 +23,21 @@ export function downloadFrom(
   }
   const peers = options.peer ?? [];
   const listen = live ? listenAlways(options) : listenIfAsked(options);
-  if (peers.length === 0 && listen === undefined && !stdio) {
+  const discovery = discoveryOf(options, world);
+  if (peers.length === 0 && discovery === undefined && listen === undefined && !stdio) {
     throw new UsageError(`Cannot ${command} without a peer`, {
-      hint: "name one that has the archive with --peer HOST:PORT",
+      hint: options.discovery === undefined
+        ? "name one with --peer HOST:PORT; through a proxy none are looked for unless --discovery says so"
+        : "name one that has the archive with --peer HOST:PORT, or let it be found with --discovery",
     });
   }
   const { select, exclude } = options;
   const { history, overwrite, keepLocal, keepDeleted, maxDelete } = options;
+  const lines = new SearchLines(output, () => world.clock.monotonic());
   return {
     world,
     peers,
+    discovery,
     live,
     listen,
     stdio,
@@ -41,6 +47,7 @@ export function downloadFrom(
       ? undefined
       : { select: select ?? [], exclude: exclude ?? [] },
     onEvent: (event) => {
+      lines.take(event);
       output.emit(event);
       if (live && event.event === "listening") output.say("Press Ctrl-C to stop");
     },

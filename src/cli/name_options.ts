@@ -5,6 +5,8 @@ import { UsageError } from "../base/errors.ts";
 import type { World } from "../base/world.ts";
 
 export interface NameCommandOptions {
+  /** As of commands that meet peers: names and addresses of private networks are fine. */
+  readonly allowPrivate?: boolean;
   /** URLs of DNS over HTTPS servers; none: they are not to be asked. */
   readonly doh?: readonly string[];
 }
@@ -21,11 +23,11 @@ export function addNameOptions(command: Command): Command {
  *
  * @throws {UsageError} If what the environment says makes no sense.
  */
-export function namesOf({ doh }: NameCommandOptions, world: World): NameOptions {
-  return {
-    doh: doh ?? dohOf(world.env("TROVE_DOH") ?? ""),
-    allowPrivate: world.env("TROVE_NAMES_PRIVATE") === "1",
-  };
+export function namesOf(
+  { doh, allowPrivate }: NameCommandOptions,
+  world: World,
+): NameOptions {
+  return { doh: doh ?? dohOf(world.env("TROVE_DOH") ?? ""), allowPrivate };
 }
 
 function dohOf(text: string): readonly string[] | undefined {

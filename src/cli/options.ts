@@ -1,6 +1,7 @@
 /** The values of options: checked, and in the units that the program uses. */
 import { type Command, Option } from "commander";
-import { formatPeer, parsePeer, parseUnix } from "../app/addresses.ts";
+import { formatPeer, parseHostPort, parsePeer, parseUnix } from "../app/addresses.ts";
+import { type Bootstrap, SOURCE_NAMES, type SourceName } from "../app/peer_search.ts";
 import { checkPattern } from "../app/selection_note.ts";
 import { UsageError } from "../base/errors.ts";
 
@@ -85,6 +86,48 @@ export function collectPeer(text: string, before: readonly string[] = []): strin
   return [...before, formatPeer(parsePeer(text))];
 }
 
+/** Ways of finding peers, separated by commas; `none` is none. */
+export function parseSources(text: string): SourceName[] | false {
+  if (text.trim() === "none") return false;
+  const names = splitList(text);
+  const wrong = names.find((name) => !isSource(name));
+  if (wrong === undefined && names.length > 0) return names.filter(isSource);
+  throw new UsageError(`Cannot find peers by "${wrong ?? text}"`, {
+    hint: `name some of ${SOURCE_NAMES.join(", ")}, separated by commas, or none`,
+  });
+}
+
+function isSource(text: string): text is SourceName {
+  return SOURCE_NAMES.some((name) => name === text);
+}
+
+/** `dht=host:port`, for an option that may be given several times; `dht=` alone is nobody. */
+export function collectBootstrap(text: string, before: Bootstrap = {}): Bootstrap {
+  const [, name = "", address] = /^([a-z]+)=(.*)$/.exec(text) ?? [];
+  if (!isSource(name) || name === "mdns") {
+    const names = SOURCE_NAMES.filter((name) => name !== "mdns").map((name) => `${name}=HOST:PORT`);
+    throw new UsageError(`Cannot use "${text}" as somebody to ask`, {
+      hint: `give it as ${names.join(", ")}`,
+    });
+  }
+  const all = before[name] ?? [];
+  if (address === "") return { ...before, [name]: all };
+  parseHostPort(address);
+  return { ...before, [name]: [...all, address] };
+}
+
+/** From an environment variable: separated by commas or blanks. */
+export function splitBootstrap(text: string): Bootstrap {
+  return splitList(text).reduce((all: Bootstrap, part) => collectBootstrap(part, all), {});
+}
+
+/** `1` and `0`, or words for them, from an environment variable. */
+export function parseSwitch(text: string): boolean {
+  if (/^(1|true|yes|on)$/i.test(text)) return true;
+  if (/^(0|false|no|off)$/i.test(text)) return false;
+  throw new UsageError(`Cannot read "${text}" as yes or no`, { hint: "give 1 or 0" });
+}
+
 /** A pattern of paths, for options that may be given several times. */
 export function collectPattern(text: string, before: readonly string[] = []): string[] {
   return [...before, checkPattern(text)];
@@ -92,8 +135,12 @@ export function collectPattern(text: string, before: readonly string[] = []): st
 
 /** From an environment variable: addresses separated by commas or blanks. */
 export function splitPeers(text: string): string[] {
-  return text.split(/[\s,]+/).filter((part) => part !== "")
+  return splitList(text)
     .reduce((peers: string[], part) => collectPeer(part, peers), []);
+}
+
+function splitList(text: string): string[] {
+  return text.split(/[\s,]+/).filter((part) => part !== "");
 }
 
 /** A number of metadata entries, as `--version` takes it. */

@@ -171,6 +171,10 @@ export class CommandOutput {
         if (blocks === blocksTotal && upRate > 0) {
           return this.#progress(`Sending to ${count(peers, "peer")}: ${formatRate(upRate)}`, "");
         }
+        if (blocksTotal === 0) {
+          const what = peers === 0 ? "Looking for peers" : `Asking ${count(peers, "peer")}`;
+          return this.#progress(what, "");
+        }
         const share = bytesTotal === 0 ? 0 : Math.min(1, bytes / bytesTotal);
         const figures = `${formatBytes(bytes)} of ${formatBytes(bytesTotal)}  ` +
           `${formatRate(downRate)}  ${count(peers, "peer")}`;
@@ -213,12 +217,14 @@ export class CommandOutput {
         return this.say(howToPublish(event));
       case "removed":
         return this.say(`No longer served: ${event.link}`);
+      case "discovery":
+      case "found":
       case "block":
         return;
       case "uploaded":
         return this.say(`Peer ${event.peer} has everything (version ${event.version})`);
       case "warning":
-        if (this.#options.quiet) return;
+        if (this.#options.quiet || event.minor && !this.#options.verbose) return;
         this.#clearLine();
         this.#world.stderr.write(
           `${this.#paint("33", "warning:")} ${printable(event.message)}\n`,

@@ -1,5 +1,6 @@
 /** What the options of commands that meet peers come to. */
 import { ANY_HOST, DEFAULT_PORT, type ListenOptions, PeerNetwork } from "../app/addresses.ts";
+import { type DiscoveryChoice, stateFolder } from "../app/peer_search.ts";
 import { UsageError } from "../base/errors.ts";
 import type { World } from "../base/world.ts";
 import type { PeerOptions } from "./context.ts";
@@ -14,14 +15,36 @@ export function listenOn({ port, host = ANY_HOST, ws }: PeerOptions): ListenOpti
   return { host, port: port ?? DEFAULT_PORT, ws, exact: port !== undefined && port !== 0 };
 }
 
-/** Where a command that fetches listens; nowhere unless it was told to. */
-export function listenIfAsked(
-  { port, host = ANY_HOST, ws, stdio }: PeerOptions,
-): ListenOptions | undefined {
-  if (stdio || port === undefined && ws === undefined && !host.startsWith("unix:")) {
-    return undefined;
+/**
+ * Where a command that fetches listens; nowhere unless it was told to or lets itself be found.
+ */
+export function listenIfAsked(options: PeerOptions): ListenOptions | undefined {
+  const { port, host = ANY_HOST, ws, stdio } = options;
+  if (stdio) return undefined;
+  if (port === undefined && ws === undefined && !host.startsWith("unix:")) {
+    return isFound(options) ? { host, port: DEFAULT_PORT, exact: false } : undefined;
   }
   return { host, port, ws, exact: port !== undefined && port !== 0 };
+}
+
+/**
+ * How a command finds peers; undefined where it finds none. Behind a proxy, and with a peer on
+ * standard input and output, nothing is asked of the network unless that was said.
+ */
+export function discoveryOf(options: PeerOptions, world: World): DiscoveryChoice | undefined {
+  if (!isFound(options)) return undefined;
+  const { discovery, bootstrap, allowPrivate } = options;
+  return {
+    sources: discovery || undefined,
+    bootstrap,
+    allowPrivate,
+    stateDir: stateFolder(world),
+  };
+}
+
+function isFound({ discovery, proxy, stdio }: PeerOptions): boolean {
+  if (discovery !== undefined) return discovery !== false;
+  return proxy === undefined && !stdio;
 }
 
 /**

@@ -3,7 +3,8 @@ import { seedArchives } from "../app/seed.ts";
 import { stopSignals } from "../app/stop_signals.ts";
 import { addCommand, addPeerOptions, type CommandLine } from "./command_line.ts";
 import type { CommandContext, PeerOptions } from "./context.ts";
-import { listenOn, networkOf } from "./peer_choices.ts";
+import { discoveryOf, listenOn, networkOf } from "./peer_choices.ts";
+import { HiddenWarning } from "./search_lines.ts";
 import { SeedLines } from "./seed_lines.ts";
 
 interface SeedCommandOptions extends PeerOptions {
@@ -42,6 +43,8 @@ async function seed(
 ): Promise<void> {
   using stop = stopSignals(world);
   const lines = new SeedLines(output);
+  const discovery = discoveryOf(options, world);
+  const hidden = new HiddenWarning(output, discovery);
   await seedArchives({
     world,
     places,
@@ -50,9 +53,13 @@ async function seed(
     peers: options.peer ?? [],
     listen: listenOn(options),
     network: networkOf(options, world),
+    discovery,
     history: options.history,
     timeoutMs: options.timeout,
     signals: stop.signals,
-    emit: (event) => lines.take(event),
+    emit: (event) => {
+      lines.take(event);
+      hidden.take(event);
+    },
   });
 }

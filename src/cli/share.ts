@@ -7,7 +7,8 @@ import { addCommand, addPeerOptions, addStdioOption, type CommandLine } from "./
 import type { CommandContext, PeerOptions } from "./context.ts";
 import { addNameOptions, type NameCommandOptions, namesOf } from "./name_options.ts";
 import type { CommandOutput } from "./output.ts";
-import { listenAlways, networkOf } from "./peer_choices.ts";
+import { discoveryOf, listenAlways, networkOf } from "./peer_choices.ts";
+import { HiddenWarning } from "./search_lines.ts";
 
 /** Codes of warnings of which there can be one for each name in the folder. */
 const NAME_WARNINGS: ReadonlySet<string> = new Set(["skipped", "unportable-name"]);
@@ -86,6 +87,8 @@ async function share(
       emit: (event) => output.emit(event),
     });
   const warnings = new WarningLimit(output);
+  const discovery = discoveryOf(options, world);
+  const hidden = new HiddenWarning(output, discovery);
   let isOwn = true;
   let told = false;
   await shareFolder(dir ?? ".", {
@@ -94,6 +97,7 @@ async function share(
     listen: listenAlways(options),
     stdio: options.stdio,
     network,
+    discovery,
     timeoutMs: options.timeout,
     signals: true,
     history: options.history,
@@ -103,6 +107,7 @@ async function share(
     reuseContent: options.reuseContent,
     onEvent: (event) => {
       if (warnings.take(event)) output.emit(event);
+      hidden.take(event);
       if (event.event === "archive") publication?.tell(parseLink(event.link).key);
       if (event.event === "feed") isOwn = false;
       if (event.event === "warning" && event.code === "read-only") isOwn = false;

@@ -27,7 +27,7 @@ const PRIVATE: readonly [string, number][] = [
 ];
 
 /** The number of a dotted quad; undefined if the text is none. */
-function ipv4(text: string): number | undefined {
+export function ipv4(text: string): number | undefined {
   const parts = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text)?.slice(1).map(Number);
   if (parts === undefined || parts.some((part) => part > 255)) return undefined;
   return parts.reduce((sum, part) => sum * 256 + part, 0);
@@ -60,6 +60,11 @@ function ipv6(text: string): number[] | undefined {
   const groups = [...head, ...Array(missing).fill("0"), ...tail];
   if (!groups.every((group) => /^[0-9a-f]{1,4}$/i.test(group))) return undefined;
   return groups.map((group) => parseInt(group, 16));
+}
+
+/** Whether the text is an IPv4 or IPv6 address, and not a name. */
+export function isAddress(text: string): boolean {
+  return ipv4(text) !== undefined || ipv6(text) !== undefined;
 }
 
 /** Where an address leads. Text that is no address leads nowhere. */

@@ -19,6 +19,8 @@ import type { Topic } from "./topic.ts";
 export interface Found extends Candidate {
   readonly topic: Topic;
   readonly source: SourceName;
+  /** It was not told before, as far as can be remembered. */
+  readonly isNew: boolean;
 }
 
 /** How a source fares with a topic. */
@@ -133,7 +135,7 @@ export class Discovery {
     joined.told.delete(key);
     joined.told.set(key, now);
     if (joined.told.size > MAX_FOUND) joined.told.delete(joined.told.keys().next().value!);
-    onFound({ topic: joined.topic, source, host, port });
+    onFound({ topic: joined.topic, source, host, port, isNew: before === undefined });
   }
 
   #count(joined: Joined, source: SourceName, key: string): void {

@@ -62,7 +62,7 @@ export function parseName(
   if (isPrivate && (!allowPrivate || isAddress && reachOf(host) === "none")) {
     const what = isAddress ? "an address" : "a name of a private network";
     throw new UsageError(`Cannot look up "${host}": it is ${what}, not a name for everybody`, {
-      hint: "give the link's 64 hex digits",
+      hint: "give the link's 64 hex digits, or --allow-private where it is your own network",
     });
   }
   const version = match![3] === undefined ? undefined : Number(match![3]);

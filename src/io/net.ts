@@ -12,7 +12,7 @@ import {
   type Proxy,
 } from "./peer_address.ts";
 import { type ConnectionSource, PeerListener } from "./peer_listener.ts";
-import { connectThrough } from "./socks5.ts";
+import { connectThrough, greetProxy } from "./socks5.ts";
 import { listenTcp, openTcp, TcpSource } from "./tcp.ts";
 import { listenUnix, openUnix } from "./unix_socket.ts";
 import { WsConnection } from "./ws_connection.ts";
@@ -107,6 +107,35 @@ function hostField({ secure, host, port }: Extract<PeerTarget, { kind: "ws" }>):
 /** A TCP connection, through the proxy if there is one. */
 async function openStream(to: HostPort, { signal, proxy }: DialOptions): Promise<Deno.TcpConn> {
   if (proxy === undefined) return await openTcp(to, { signal });
+  return await throughProxy(proxy, signal, (conn) => connectThrough(conn, proxy, to));
+}
+
+/**
+ * See whether there is a proxy, and whether it lets us in. Nobody is connected to.
+ *
+ * @throws {TroveError} If not; the message is fit for people.
+ */
+export async function probeProxy(proxy: Proxy, { signal }: { signal: AbortSignal }): Promise<void> {
+  const deadline = AbortSignal.timeout(CONNECT_MS);
+  const either = AbortSignal.any([signal, deadline]);
+  try {
+    const conn = await throughProxy(proxy, either, (conn) => greetProxy(conn, proxy));
+    conn.close();
+  } catch (error) {
+    if (error instanceof TroveError && !deadline.aborted) throw error;
+    const reason = deadline.aborted
+      ? `no answer within ${CONNECT_MS / 1000} s`
+      : dialFailure(error);
+    throw new TroveError(`the proxy at ${formatAddress(proxy)}: ${reason}`, { cause: error });
+  }
+}
+
+/** A connection to the proxy after a conversation with it. */
+async function throughProxy(
+  proxy: Proxy,
+  signal: AbortSignal,
+  converse: (conn: Deno.TcpConn) => Promise<void>,
+): Promise<Deno.TcpConn> {
   let conn: Deno.TcpConn;
   try {
     conn = await openTcp(proxy, { signal });
@@ -117,7 +146,7 @@ async function openStream(to: HostPort, { signal, proxy }: DialOptions): Promise
   }
   using _closing = whenAborted(signal, () => close(conn));
   try {
-    await connectThrough(conn, proxy, to);
+    await converse(conn);
     signal.throwIfAborted();
     return conn;
   } catch (error) {

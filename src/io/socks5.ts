@@ -44,8 +44,28 @@ type Stream = Pick<Deno.Conn, "read" | "write">;
  */
 export async function connectThrough(
   conn: Stream,
-  { user, password }: Pick<Proxy, "user" | "password">,
+  credentials: Pick<Proxy, "user" | "password">,
   to: HostPort,
+): Promise<void> {
+  await greetProxy(conn, credentials);
+  await writeAll(conn, concat([Uint8Array.of(VERSION, CONNECT, 0), encodeAddress(to)]));
+  const [replyVersion, reply, , kind] = await readExactly(conn, 4);
+  if (replyVersion !== VERSION) throw new TroveError("the proxy's answer is not of SOCKS 5");
+  if (reply !== 0) {
+    throw new TroveError(`${REPLIES[reply - 1] ?? `the proxy says ${reply}`} (through the proxy)`);
+  }
+  // The address that the proxy connects from: of no use, but what follows it is the remote's.
+  await readExactly(conn, await addressLength(conn, kind) + 2);
+}
+
+/**
+ * The part before that: whether the other end is a proxy and lets us in.
+ *
+ * @throws {TroveError} If not; the message is fit for people.
+ */
+export async function greetProxy(
+  conn: Stream,
+  { user, password }: Pick<Proxy, "user" | "password">,
 ): Promise<void> {
   const methods = user === undefined ? [NO_AUTHENTICATION] : [NO_AUTHENTICATION, USER_AND_PASSWORD];
   await writeAll(conn, Uint8Array.of(VERSION, methods.length, ...methods));
@@ -60,15 +80,6 @@ export async function connectThrough(
   }
   if (!methods.includes(method)) throw new TroveError(`the proxy chose method ${method} unasked`);
   if (method === USER_AND_PASSWORD) await authenticate(conn, user!, password ?? "");
-
-  await writeAll(conn, concat([Uint8Array.of(VERSION, CONNECT, 0), encodeAddress(to)]));
-  const [replyVersion, reply, , kind] = await readExactly(conn, 4);
-  if (replyVersion !== VERSION) throw new TroveError("the proxy's answer is not of SOCKS 5");
-  if (reply !== 0) {
-    throw new TroveError(`${REPLIES[reply - 1] ?? `the proxy says ${reply}`} (through the proxy)`);
-  }
-  // The address that the proxy connects from: of no use, but what follows it is the remote's.
-  await readExactly(conn, await addressLength(conn, kind) + 2);
 }
 
 /** Source: RFC 1929, section 2. */

@@ -1,41 +1,11 @@
 import assert from "node:assert/strict";
 import { Discovery, type DiscoveryOptions, type Found } from "../../src/discovery/discovery.ts";
-import type {
-  DiscoverySource,
-  Interest,
-  SourceContext,
-  SourceName,
-  SourceState,
-} from "../../src/discovery/source.ts";
+import type { SourceContext, SourceName } from "../../src/discovery/source.ts";
 import { Topic } from "../../src/discovery/topic.ts";
+import { ScriptedSource } from "../support/scripted_source.ts";
 
 const TOPIC = new Topic(new Uint8Array(32).fill(7));
 const OTHER = new Topic(new Uint8Array(32).fill(9));
-
-/** A source that does what the test says. */
-class ScriptedSource implements DiscoverySource {
-  readonly asked: string[] = [];
-  state: SourceState = { state: "waiting", message: "asked once" };
-
-  constructor(readonly name: SourceName, readonly context: SourceContext) {}
-
-  join({ name }: Topic, { lookup, announce }: Interest): void {
-    this.asked.push(`join ${name.slice(0, 2)} ${lookup} ${announce}`);
-  }
-
-  leave({ name }: Topic): void {
-    this.asked.push(`leave ${name.slice(0, 2)}`);
-  }
-
-  stateOf(): SourceState {
-    return this.state;
-  }
-
-  close(): Promise<void> {
-    this.asked.push("close");
-    return Promise.resolve();
-  }
-}
 
 function setUp(options: Partial<DiscoveryOptions> = {}) {
   let now = 0;
@@ -82,13 +52,14 @@ Deno.test("An address is told once, and again when it is named again later", () 
   dht.context.found(TOPIC, peer, "8.8.8.8");
   mdns.context.found(OTHER, peer, "10.0.0.1");
   dht.context.found(TOPIC, { host: "10.0.0.5", port: 1 }, "8.8.8.8");
-  assert.deepEqual(found, [{ topic: TOPIC, source: "mdns", ...peer }]);
+  assert.deepEqual(found, [{ topic: TOPIC, source: "mdns", isNew: true, ...peer }]);
   wait(14_999);
   dht.context.found(TOPIC, peer, "8.8.8.8");
   assert.equal(found.length, 1);
   wait(1);
   dht.context.found(TOPIC, peer, "8.8.8.8");
   assert.equal(found.length, 2);
+  assert.equal(found[1].isNew, false);
   assert.deepEqual(discovery.newsOf(TOPIC).map(({ source, found }) => [source, found]), [
     ["mdns", 1],
     ["dht", 1],

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { toHex } from "../../src/base/bytes.ts";
 import { startHttps, TEST_CERT_PATH } from "../support/https_server.ts";
-import { denoDirectory, troveCommand } from "../support/processes.ts";
+import { denoDirectory, QUIET, troveCommand } from "../support/processes.ts";
 import { assertShown, readSteps, ShellSession } from "../support/shell_session.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
 
@@ -33,6 +33,7 @@ async function tryPage(name: string, temp: TempFolder, env: Record<string, strin
     env: {
       HOME: temp.folder("home"),
       PATH: `${temp.join("bin")}:${Deno.env.get("PATH") ?? ""}`,
+      ...QUIET,
       DENO_DIR: await denoDirectory(),
       NO_COLOR: "1",
       ...env,

@@ -15,6 +15,9 @@ const EVENT_DEADLINE_MS = 60_000;
 /** Time to leave after SIGTERM before it is killed, in milliseconds. */
 const LEAVE_DEADLINE_MS = 5_000;
 
+/** What keeps trove from asking a real network for peers: tests that need one make their own. */
+export const QUIET = { TROVE_DISCOVERY: "none" };
+
 /** A line of output: `event` names it, the rest depends on the program. */
 // deno-lint-ignore no-explicit-any
 export type JsonLine = { readonly event: string } & Record<string, any>;
@@ -262,7 +265,7 @@ export async function startProgram(
   const options: Deno.CommandOptions = {
     args,
     cwd,
-    env: { DENO_DIR: await denoDirectory(), NO_COLOR: "1", ...env, HOME: home },
+    env: { ...QUIET, DENO_DIR: await denoDirectory(), NO_COLOR: "1", ...env, HOME: home },
     stdin,
     stdout: "piped",
     stderr: "piped",

@@ -141,7 +141,7 @@ export class TestWorld implements World {
   constructor(temp: TempFolder, options: TestWorldOptions = {}) {
     this.homeFolder = temp.folder(options.home ?? "home");
     this.workFolder = temp.path;
-    this.environment = new Map(Object.entries(options.env ?? {}));
+    this.environment = new Map(Object.entries({ TROVE_DISCOVERY: "none", ...options.env }));
     this.#random = new Random(`world ${options.seed ?? options.home ?? ""}`);
     if (options.running) this.clock.monotonicMs = undefined;
   }

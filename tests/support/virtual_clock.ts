@@ -28,12 +28,21 @@ export class VirtualClock implements Timers {
   /** Let all timers up to then go off, in their order. */
   runTo(time: number): void {
     for (;;) {
-      const [next] = [...this.#timers].filter(({ at }) => at <= time).sort((a, b) => a.at - b.at);
-      if (next === undefined) break;
+      const next = this.#next();
+      if (next === undefined || next.at > time) break;
       this.#timers.delete(next);
       this.#now = Math.max(this.#now, next.at);
       next.wake();
     }
     this.#now = Math.max(this.#now, time);
+  }
+
+  /** The timer that goes off first; of several at once, the oldest. */
+  #next(): { at: number; wake: () => void } | undefined {
+    let next: { at: number; wake: () => void } | undefined;
+    for (const timer of this.#timers) {
+      if (next === undefined || timer.at < next.at) next = timer;
+    }
+    return next;
   }
 }

@@ -1,6 +1,15 @@
 /** The memory of where peers may be: what to dial next, when to try again, when to give up. */
 import type { FeedId, PeerAddress } from "./inputs.ts";
-import { BAN_MS, MAX_ADDRESSES, MAX_BAN_MS, MAX_DIALS, RETRY_JITTER, RETRY_MS } from "./limits.ts";
+import {
+  BAN_MS,
+  MAX_ADDRESSES,
+  MAX_BAN_MS,
+  MAX_DIALS,
+  MAX_REST_MS,
+  REST_MS,
+  RETRY_JITTER,
+  RETRY_MS,
+} from "./limits.ts";
 
 /**
  * `shared`: it leads to a peer that another link leads to as well, and is of no use while that one
@@ -8,12 +17,27 @@ import { BAN_MS, MAX_ADDRESSES, MAX_BAN_MS, MAX_DIALS, RETRY_JITTER, RETRY_MS } 
  */
 type AddressState = "waiting" | "dialling" | "linked" | "shared" | "given-up";
 
+/** Where an address came from. */
+export interface AddressOrigin {
+  /**
+   * Discovery named it, so most such lead nowhere: it is given up sooner, and tried again when it is
+   * named again. Else a person gave it.
+   */
+  readonly discovered?: boolean;
+  /** Of addresses that failed as often as each other, those of the lowest rank are dialled first. */
+  readonly rank?: number;
+}
+
 interface Known {
   readonly address: PeerAddress;
   readonly primary: FeedId;
+  discovered: boolean;
+  rank: number;
   state: AddressState;
-  /** When a waiting one is due. */
+  /** When a waiting one is due; from when on one that was given up may be named again. */
   at: number;
+  /** How often it was given up since it was of use. */
+  rests: number;
   failures: number;
   /** Blocks went one way or the other there. */
   proven: boolean;
@@ -21,6 +45,8 @@ interface Known {
   breaches: number;
   /** It led to a connection at some time. */
   wasLinked: boolean;
+  /** A peer of the archive shook hands there. */
+  hasAnswered: boolean;
   /** The id of the peer that a shared one leads to. */
   remoteId?: string;
 }
@@ -69,35 +95,58 @@ export class AddressBook {
     return this.#counts.dialling;
   }
 
-  add(address: PeerAddress, primary: FeedId, now: number): void {
-    if (this.#known.has(address)) return;
+  /** Addresses where peers of the archive answered, and that did not fail again and again since. */
+  get working(): PeerAddress[] {
+    const working = [...this.#known.values()].filter(({ hasAnswered, failures }) =>
+      hasAnswered && failures <= 1
+    );
+    return working.map(({ address }) => address);
+  }
+
+  add(address: PeerAddress, primary: FeedId, now: number, origin: AddressOrigin = {}): void {
+    const { discovered = false, rank = 0 } = origin;
+    const before = this.#known.get(address);
+    if (before !== undefined) {
+      before.discovered &&= discovered;
+      before.rank = Math.min(before.rank, rank);
+      if (before.state === "given-up" && before.at <= now) this.#wait(before, now);
+      return;
+    }
     if (this.#known.size >= MAX_ADDRESSES && !this.#forgetOne()) return;
     const known: Known = {
       address,
       primary,
+      discovered,
+      rank,
       state: "waiting",
       at: now,
+      rests: 0,
       failures: 0,
       proven: false,
       breaches: 0,
       wasLinked: false,
+      hasAnswered: false,
     };
     this.#known.set(address, known);
     this.#counts.waiting++;
     this.#nextAt = Math.min(this.#nextAt, now);
   }
 
-  /** Make room by the address that was given up first, or that failed most and never led anywhere. */
+  /**
+   * Make room by the given up address that could be named again first, or else by the one that failed
+   * most and never led anywhere.
+   */
   #forgetOne(): boolean {
-    let worst: Known | undefined;
+    let resting: Known | undefined;
+    let failing: Known | undefined;
     for (const known of this.#known.values()) {
       if (known.state === "given-up") {
-        worst = known;
-        break;
+        if (resting === undefined || known.at < resting.at) resting = known;
+      } else if (known.state === "waiting" && !known.wasLinked && known.failures > 0) {
+        if (failing === undefined || known.failures > failing.failures) failing = known;
       }
-      if (known.state !== "waiting" || known.wasLinked || known.failures === 0) continue;
-      if (worst === undefined || known.failures > worst.failures) worst = known;
     }
+    const worst = resting ?? failing;
     if (worst === undefined) return false;
     this.#counts[worst.state]--;
     return this.#known.delete(worst.address);
@@ -118,7 +167,7 @@ export class AddressBook {
       else this.#nextAt = Math.min(this.#nextAt, known.at);
     }
     // Those that fail again and again must not keep a new one waiting for ever.
-    due.sort((a, b) => a.failures - b.failures);
+    due.sort((a, b) => a.failures - b.failures || a.rank - b.rank);
     for (const known of due.splice(room)) this.#nextAt = Math.min(this.#nextAt, known.at);
     for (const known of due) this.#turn(known, "dialling");
     return due;
@@ -140,17 +189,29 @@ export class AddressBook {
     this.#turn(known, "linked");
   }
 
+  /** The peer there shook hands, so it has the archive. */
+  answered(address: PeerAddress): void {
+    const known = this.#known.get(address);
+    if (known !== undefined) known.hasAnswered = true;
+  }
+
   /** The peer there turned out to be of use: earlier failures are forgiven. */
   proven(address: PeerAddress): void {
     const known = this.#known.get(address);
     if (known === undefined) return;
     known.failures = 0;
+    known.rests = 0;
     known.proven = true;
   }
 
   /** Whether the address led to a peer that was of use. */
   isProven(address: PeerAddress): boolean {
     return this.#known.get(address)?.proven ?? false;
+  }
+
+  /** Whether nobody but discovery named the address. */
+  isDiscovered(address: PeerAddress): boolean {
+    return this.#known.get(address)?.discovered ?? false;
   }
 
   /** The link there was lost while it brought blocks: the address is due at once. */
@@ -166,8 +227,8 @@ export class AddressBook {
     const known = this.#known.get(address);
     if (known === undefined || known.state === "given-up") return undefined;
     const last = RETRY_MS.length - 1;
-    if (known.failures > last && !this.#persistent) {
-      this.#turn(known, "given-up");
+    if (known.failures > last && !this.#staysWith(known)) {
+      this.#rest(known, now, REST_MS);
       return undefined;
     }
     const usual = RETRY_MS[Math.min(known.failures, last)];
@@ -175,6 +236,32 @@ export class AddressBook {
     known.failures++;
     this.#wait(known, now + wait);
     return wait;
+  }
+
+  /**
+   * Whoever is there hung up before it said who it is: most likely it does not have the archive. This
+   * counts twice; one that discovery named is left alone until it is named again. Answers as `failed`.
+   */
+  refused(address: PeerAddress, now: number): number | undefined {
+    const known = this.#known.get(address);
+    if (known === undefined || known.state === "given-up") return undefined;
+    if (!known.proven) {
+      if (known.discovered) return void this.#rest(known, now, BAN_MS);
+      this.failed(address, now);
+    }
+    return this.failed(address, now);
+  }
+
+  #staysWith({ discovered, proven }: Known): boolean {
+    return this.#persistent && (proven || !discovered);
+  }
+
+  /** Give an address up until it is named again, which it must not be too soon. */
+  #rest(known: Known, now: number, ms: number): void {
+    const wait = Math.min(ms * 2 ** known.rests, MAX_REST_MS);
+    known.at = now + Math.round(wait * (1 + RETRY_JITTER * this.#random()));
+    known.rests++;
+    this.#turn(known, "given-up");
   }
 
   /** The address leads to a peer of this id, to which another link is up. */
@@ -211,7 +298,9 @@ export class AddressBook {
   /** Never try this one again in this run. */
   ban(address: PeerAddress): void {
     const known = this.#known.get(address);
-    if (known !== undefined) this.#turn(known, "given-up");
+    if (known === undefined) return;
+    known.at = Infinity;
+    this.#turn(known, "given-up");
   }
 
   /** Nobody asks any more: what is being dialled does not count. */

@@ -171,7 +171,8 @@ export function onUnreachable(
   const book = state.addresses.get(primary);
   if (book === undefined) return; // the archive left meanwhile
   const retryMs = book.failed(address, state.now);
-  state.report({ kind: "peer-failed", primary, address, reason, retryMs });
+  const discovered = book.isDiscovered(address);
+  state.report({ kind: "peer-failed", primary, address, reason, retryMs, discovered });
   checkAlone(state, primary);
 }
 
@@ -223,6 +224,7 @@ function retry(
   const { address, primary } = peer;
   const book = state.addresses.get(primary!);
   if (book === undefined) return; // the archive left
+  const discovered = book.isDiscovered(address);
   const stays = state.options.live && state.options.persistent;
   // A peer that left because it had everything may come back with more: as after a failed dial.
   if (reason === "done" && !stays) return book.ban(address);
@@ -240,28 +242,26 @@ function retry(
       reason: reason.message,
       error: reason,
       retryMs,
+      discovered,
     });
     return;
   }
   // Each try that is answered brings more, so this comes to an end by itself.
   if (peer.brings && reason !== "done") return book.lost(address, state.now);
-  // A peer that hangs up during the greeting most likely does not have the archive: this counts
-  // twice, so that it is asked again, but not for long. One that had it may be busy.
-  if (!opened && !book.isProven(address)) book.failed(address, state.now);
-  const retryMs = book.failed(address, state.now);
+  const retryMs = opened ? book.failed(address, state.now) : book.refused(address, state.now);
   if (opened) return;
   const text = reason instanceof TroveError
     ? reason.message
     : "the peer hung up before the handshake, so it may not have this archive";
-  state.report({ kind: "peer-failed", primary, address, reason: text, retryMs });
+  state.report({ kind: "peer-failed", primary, address, reason: text, retryMs, discovered });
 }
 
 function isBreach(reason: TroveError | QuietEnd): boolean {
   return reason instanceof RemoteProtocolError || reason instanceof ProofError;
 }
 
-function checkAlone(state: SyncState, primary: FeedId): void {
-  if (state.stopping || !state.feeds.has(primary)) return;
+export function checkAlone(state: SyncState, primary: FeedId): void {
+  if (state.stopping || !state.feeds.has(primary) || state.seeking.has(primary)) return;
   if (state.addresses.get(primary)?.hasProspects) return;
   for (const _peer of state.peersOf(primary)) return;
   // One that has not said what it is here for may be here for this.

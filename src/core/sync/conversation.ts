@@ -86,6 +86,7 @@ export function onHandshake(state: SyncState, peer: PeerState, message: Handshak
     state.addresses.get(peer.primary!)?.ban(peer.address);
     return state.unlink(peer, new RemoteProtocolError("Cannot link to ourselves"));
   }
+  if (peer.dialled) state.addresses.get(peer.primary!)?.answered(peer.address);
   if (message.id !== undefined && message.id.length <= MAX_ID_BYTES) {
     peer.remoteId = toHex(message.id);
     if (!settleDuplicate(state, peer)) return;
@@ -94,7 +95,7 @@ export function onHandshake(state: SyncState, peer: PeerState, message: Handshak
   peer.remoteLive = message.live;
   peer.remoteAck = message.ack;
   const { primary, address } = peer;
-  state.report({ kind: "peer-opened", peer: peer.id, primary, address });
+  state.report({ kind: "peer-opened", peer: peer.id, primary, address, dialled: peer.dialled });
   for (const link of peer.links.values()) if (link.open) begin(state, peer, link);
 }
 

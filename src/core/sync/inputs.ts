@@ -8,6 +8,7 @@ import type { TroveError } from "../../base/errors.ts";
 import type { Range } from "../../base/ranges.ts";
 import type { BlockRequest, FeedReader, VerifiedBlock } from "../feed/reader.ts";
 import type { Message } from "../wire/messages.ts";
+import type { AddressOrigin } from "./addresses.ts";
 import type { Comparison } from "./probe.ts";
 
 /** One live connection. Numbers are never used twice. */
@@ -42,7 +43,9 @@ export type Input =
   /** Compare what each peer holds of a feed with `against`; fetch nothing. `probed` follows. */
   | { kind: "probe"; feed: FeedId; against: FeedReader }
   /** A peer for the archive of feed `primary` may be reached there. */
-  | { kind: "found"; address: PeerAddress; primary: FeedId }
+  | { kind: "found"; address: PeerAddress; primary: FeedId } & AddressOrigin
+  /** Whether more addresses may be found: while so, the archive is not `alone`. */
+  | { kind: "seek"; primary: FeedId; seeking: boolean }
   /** A dial failed. */
   | { kind: "unreachable"; address: PeerAddress; primary: FeedId; reason: string }
   /**
@@ -89,8 +92,14 @@ export type Effect =
  * left out while a peer that linked to us has not said which one that is.
  */
 export type Report =
-  /** A peer finished its handshake. */
-  | { kind: "peer-opened"; peer: PeerId; primary?: FeedId; address: PeerAddress }
+  /** A peer finished its handshake; `dialled` by us, or it came by itself. */
+  | {
+    kind: "peer-opened";
+    peer: PeerId;
+    primary?: FeedId;
+    address: PeerAddress;
+    dialled: boolean;
+  }
   /** A peer that had finished its handshake is gone. */
   | {
     kind: "peer-closed";
@@ -107,6 +116,8 @@ export type Report =
     reason: string;
     error?: TroveError;
     retryMs?: number;
+    /** Nobody but discovery said that there is a peer. */
+    discovered?: boolean;
   }
   /** A block was verified and stored. */
   | { kind: "downloaded"; feed: FeedId; block: number; bytes: number }

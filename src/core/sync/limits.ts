@@ -211,6 +211,13 @@ export const SLEEP_GAP_MS = 3000;
 /** Waits before an address is dialled again. Source: discovery-swarm, then it forgets it. */
 export const RETRY_MS: readonly number[] = [1000, 1000, 5000, 15_000];
 
+/**
+ * An address that was given up is dialled again when it is named again, but not before this time; it
+ * doubles each time it is given up. A DHT names the dead for half an hour.
+ */
+export const REST_MS = 30_000;
+export const MAX_REST_MS = 600_000;
+
 /** Waits are longer by up to this part of them, so that many peers do not come at one moment. */
 export const RETRY_JITTER = 0.25;
 

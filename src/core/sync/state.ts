@@ -39,6 +39,8 @@ export class SyncState {
   readonly #peersOf = new Map<FeedId, Set<PeerState>>();
   /** Where peers may be, by the primary feed of the archive they are for. */
   readonly addresses = new Map<FeedId, AddressBook>();
+  /** Archives for which more addresses may be found yet, by their primary feed. */
+  readonly seeking = new Set<FeedId>();
   readonly chance: Chance;
   readonly maxPeers: number;
   readonly maxPerHost: number;
@@ -73,6 +75,7 @@ export class SyncState {
     this.#archives.delete(primary);
     this.addresses.get(primary)?.close();
     this.addresses.delete(primary);
+    this.seeking.delete(primary);
   }
 
   /** The feed with this discovery key, in hex. */

@@ -2,7 +2,7 @@
 import { unreachable } from "../../base/errors.ts";
 import type { Message } from "../wire/messages.ts";
 import { admit } from "./admission.ts";
-import { dialFrom, onTick, onUnlinked, onUnreachable } from "./clockwork.ts";
+import { checkAlone, dialFrom, onTick, onUnlinked, onUnreachable } from "./clockwork.ts";
 import { farewell, greet, name, onFeed, onHandshake, onInfo } from "./conversation.ts";
 import {
   download,
@@ -17,7 +17,7 @@ import {
 } from "./downloads.ts";
 import type { FeedMessage } from "./early_messages.ts";
 import { FeedState } from "./feed_state.ts";
-import type { Effect, FeedId, Input } from "./inputs.ts";
+import type { Effect, FeedId, Input, PeerAddress } from "./inputs.ts";
 import { isObtainable } from "./obtainable.ts";
 import { type FeedLink, PeerState } from "./peer_state.ts";
 import { onProof, probe } from "./probe.ts";
@@ -50,6 +50,11 @@ export class SyncCore {
   /** How much is kept of what. */
   sizes(): SyncSizes {
     return sizesOf(this.#state);
+  }
+
+  /** Addresses that were dialled and where peers of this archive answered. */
+  workingAddresses(primary: FeedId): PeerAddress[] {
+    return this.#state.addresses.get(primary)?.working ?? [];
   }
 
   /** See `isObtainable`. */
@@ -117,8 +122,13 @@ export class SyncCore {
       }
       case "found":
         if (!state.feeds.has(input.primary)) return;
-        state.addressesOf(input.primary).add(input.address, input.primary, state.now);
+        state.addressesOf(input.primary).add(input.address, input.primary, state.now, input);
         dialFrom(state, state.addressesOf(input.primary));
+        return;
+      case "seek":
+        if (!state.feeds.has(input.primary)) return;
+        if (input.seeking) state.seeking.add(input.primary);
+        else if (state.seeking.delete(input.primary)) checkAlone(state, input.primary);
         return;
       case "unreachable":
         return onUnreachable(state, input);

@@ -162,3 +162,63 @@ Deno.test("AddressBook knows which due addresses were never tried", () => {
   book.add("b:1", 0, 0);
   assert.equal(book.hasUntried(1e9), true);
 });
+
+Deno.test("AddressBook tries what discovery named, gives it up, and rests longer each time", () => {
+  const book = new AddressBook({ persistent: true });
+  const dialled: number[] = [];
+  // Named every 15 s for an hour, and never there.
+  for (let now = 0; now < 3_600_000; now += 1000) {
+    if (now % 15_000 === 0) book.add("dead:1", 0, now, { discovered: true });
+    for (const { address } of book.due(now)) {
+      dialled.push(now / 1000);
+      book.failed(address, now);
+    }
+  }
+  assert.deepEqual(dialled.slice(0, 5), [0, 1, 2, 7, 22]);
+  const gaps = dialled.slice(5).map((at, i) => at - dialled[4 + i]);
+  assert.deepEqual(gaps, [38, 60, 120, 240, 480, 600, 600, 600, 600]);
+});
+
+Deno.test("AddressBook stays with a discovered address that was of use", () => {
+  const book = new AddressBook({ persistent: true });
+  book.add("a:1", 0, 0, { discovered: true });
+  book.due(0);
+  book.linked("a:1");
+  assert.deepEqual(book.working, []);
+  book.answered("a:1");
+  book.proven("a:1");
+  assert.deepEqual(book.working, ["a:1"]);
+  for (let i = 0, now = 0; i < 100; i++) {
+    now += book.failed("a:1", now)!;
+    assert.equal(book.due(now).length, 1);
+  }
+  assert.deepEqual(book.working, [], "it is gone by now");
+});
+
+Deno.test("AddressBook leaves a discovered address alone where somebody hung up at once", () => {
+  const book = new AddressBook({ persistent: true });
+  book.add("a:1", 0, 0, { discovered: true });
+  book.due(0);
+  book.linked("a:1");
+  assert.equal(book.refused("a:1", 0), undefined);
+  book.add("a:1", 0, 59_999, { discovered: true });
+  assert.deepEqual(book.due(59_999), []);
+  book.add("a:1", 0, 60_000, { discovered: true });
+  assert.equal(book.due(60_000).length, 1);
+  // A person's word counts more.
+  book.add("b:1", 0, 0);
+  book.due(0);
+  book.linked("b:1");
+  assert.notEqual(book.refused("b:1", 0), undefined);
+});
+
+Deno.test("AddressBook dials by rank what failed as often", () => {
+  const book = new AddressBook({ persistent: false });
+  book.add("far:1", 0, 0, { discovered: true, rank: 3 });
+  book.add("near:1", 0, 0, { discovered: true, rank: 1 });
+  book.add("given:1", 0, 0);
+  assert.deepEqual(book.due(0).map(({ address }) => address), ["given:1", "near:1", "far:1"]);
+  for (const address of ["given:1", "near:1"]) book.failed(address, 0);
+  book.add("late:1", 0, 0, { discovered: true, rank: 3 });
+  assert.deepEqual(book.due(1000).map(({ address }) => address), ["late:1", "given:1", "near:1"]);
+});

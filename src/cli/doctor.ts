@@ -1,0 +1,67 @@
+/** `trove doctor [link]` */
+import { type Check, runDoctor } from "../app/doctor.ts";
+import { resolveLink } from "../app/resolve_link.ts";
+import { abortOnStop } from "../app/stop_signals.ts";
+import { NoPeersError } from "../base/errors.ts";
+import { addCommand, addPeerOptions, type CommandLine } from "./command_line.ts";
+import type { CommandContext, PeerOptions } from "./context.ts";
+import type { CommandOutput, Style } from "./output.ts";
+import { discoveryOf, listenOn, networkOf } from "./peer_choices.ts";
+
+/** Time for servers and nodes to answer. */
+const TIMEOUT_MS = 12_000;
+
+const STYLES: Record<Check["state"], Style> = { ok: "green", note: "yellow", problem: "red" };
+
+export function addDoctor({ program, world, perform }: CommandLine): void {
+  const command = addCommand(program, {
+    usage: "doctor [link]",
+    summary: "can this machine find and reach peers? says what stands in the way",
+    examples: [
+      "doctor                     # this machine and its network",
+      "doctor dat://…             # who has this archive, and who answers?",
+      "doctor dat://… --peer 192.0.2.7:3282",
+    ],
+  });
+  addPeerOptions(command, world, "wait for answers no longer than that; stop")
+    .action((link: string | undefined, options: PeerOptions) =>
+      perform(options, (context) => doctor(link, options, context))
+    );
+}
+
+async function doctor(
+  link: string | undefined,
+  options: PeerOptions,
+  { world, output }: CommandContext,
+): Promise<void> {
+  const publicKey = link === undefined ? undefined : resolveLink(link, world).key;
+  const { host, port } = listenOn(options);
+  using stop = abortOnStop(world, "Stopped before everything was looked into");
+  const works = await runDoctor({
+    world,
+    network: networkOf(options, world),
+    proxy: options.proxy,
+    discovery: discoveryOf(options, world),
+    host,
+    port: port!,
+    peers: options.peer ?? [],
+    publicKey,
+    timeoutMs: options.timeout ?? TIMEOUT_MS,
+    signal: stop.signal,
+    onCheck: (check) => show(check, output),
+  });
+  if (works) return;
+  throw new NoPeersError(
+    publicKey === undefined && options.peer === undefined
+      ? "This machine can find no peers by itself"
+      : "Nobody who was asked for could be reached",
+    { hint: "see what is called a problem above" },
+  );
+}
+
+function show(check: Check, output: CommandOutput): void {
+  if (output.json) return void output.record("check", check);
+  const { state, message, hint } = check;
+  output.result(`${output.paint(STYLES[state], state.padEnd(8))} ${message}`);
+  if (hint !== undefined && state !== "ok") output.result(`${" ".repeat(9)}${hint}`);
+}
