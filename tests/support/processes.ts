@@ -129,8 +129,8 @@ export class Process implements AsyncDisposable {
   }
 
   /** Wait until stdout and stderr together have said something that fits. For words to people. */
-  async says(pattern: RegExp): Promise<void> {
-    await this.#waitFor(
+  says(pattern: RegExp): Promise<RegExpExecArray> {
+    return this.#waitFor(
       String(pattern),
       () => pattern.exec(this.#stdout + this.#stderr) ?? undefined,
     );
@@ -265,7 +265,15 @@ export async function startProgram(
   const options: Deno.CommandOptions = {
     args,
     cwd,
-    env: { ...QUIET, DENO_DIR: await denoDirectory(), NO_COLOR: "1", ...env, HOME: home },
+    env: {
+      ...QUIET,
+      DENO_DIR: await denoDirectory(),
+      // It would ask for a newer version on the network, at most once a day.
+      DENO_NO_UPDATE_CHECK: "1",
+      NO_COLOR: "1",
+      ...env,
+      HOME: home,
+    },
     stdin,
     stdout: "piped",
     stderr: "piped",
@@ -294,13 +302,15 @@ export function trove(
   return startProgram(`trove ${args.join(" ")}`, command, { ...options, stdin: "null" });
 }
 
-/** Fills the cache for the peers once: the first start on a machine downloads their packages. */
-let peersInstalled: Promise<void> | undefined;
+/** Folders whose packages are installed: the first time on a machine downloads them. */
+const installed = new Map<string, Promise<void>>();
 
-async function installPeers(): Promise<void> {
-  const args = ["install", "--quiet", "--frozen", "--config", `${PEERS}deno.json`];
-  const { success, stderr } = await new Deno.Command(Deno.execPath(), { args }).output();
-  if (!success) throw new Error(`Cannot install the peers: ${new TextDecoder().decode(stderr)}`);
+function install(folder: string): Promise<void> {
+  return installed.getOrInsertComputed(folder, async () => {
+    const args = ["install", "--quiet", "--frozen", "--config", `${folder}deno.json`];
+    const { success, stderr } = await new Deno.Command(Deno.execPath(), { args }).output();
+    if (!success) throw new Error(`Cannot install the peers: ${new TextDecoder().decode(stderr)}`);
+  });
 }
 
 /** Start one of the programs in tests/peers, by file name without `.js`. */
@@ -309,10 +319,29 @@ export async function peer(
   args: readonly string[],
   options: ProcessOptions,
 ): Promise<Process> {
-  await (peersInstalled ??= installPeers());
+  await install(PEERS);
   const flags = ["-A", "--quiet", "--frozen", "--config", `${PEERS}deno.json`];
   const command = [Deno.execPath(), "run", ...flags, `${PEERS}${program}.js`, ...args];
   const name = `${program} ${args.join(" ")}`;
+  return await startProgram(name, command, { ...options, stdin: "piped" });
+}
+
+/**
+ * Start the dat command itself, of one of the two generations of discovery, in Node.
+ *
+ * It speaks to people, so wait with `says`. It leaves when its stdin closes, as `peer` programs do.
+ * Two packages are pinned: with mirror-folder 3.1.0 an import never ends, and the utp-native that dat 13
+ * asks for has no build for today's Node. Only for hosts of a lab: it looks for peers by itself.
+ */
+export async function dat(
+  version: "13" | "14",
+  args: readonly string[],
+  options: ProcessOptions,
+): Promise<Process> {
+  const folder = `${PEERS}dat${version}/`;
+  await install(folder);
+  const command = ["node", `${folder}node_modules/dat/bin/cli.js`, ...args];
+  const name = `dat ${version} ${args.join(" ")}`;
   return await startProgram(name, command, { ...options, stdin: "piped" });
 }
 
