@@ -25,17 +25,19 @@ import { cloneFeed as cloneFeedFolder, shareFeed } from "./app/feed_job.ts";
 import { feedIn } from "./app/feed_folder.ts";
 import { OpenArchive } from "./app/library_archive.ts";
 import { locateArchive } from "./app/locate.ts";
-import { resolveLink } from "./app/resolve_link.ts";
+import type { NameOptions } from "./app/names.ts";
 import type { DiscoveryChoice } from "./app/peer_search.ts";
+import { resolveLinkOrName } from "./app/resolve_link.ts";
 import { shareFolder, type ShareOptions as Share } from "./app/share_folder.ts";
-import { stopWhen } from "./app/stop_signals.ts";
+import { stopWhen, untilStopped } from "./app/stop_signals.ts";
 import { UsageError } from "./base/errors.ts";
 import type { World } from "./base/world.ts";
 
-import { parseLink } from "./crypto/link.ts";
+import { type Link, parseLink } from "./crypto/link.ts";
 import { realWorld } from "./io/real_world.ts";
 
 export { type ListenOptions, PeerNetwork } from "./app/addresses.ts";
+export type { NameOptions } from "./app/names.ts";
 export type { DiscoveryChoice } from "./app/peer_search.ts";
 export type { ArchiveEvent, ArchiveListener, FeedName, StepEvent } from "./app/archive_events.ts";
 export type { TroveEvent } from "./app/events.ts";
@@ -131,16 +133,17 @@ export async function share(dir: string, options: ShareOptions = {}): Promise<vo
 /**
  * Fetch an archive into a folder, or bring the folder up to date.
  *
- * @param link `dat://` and 64 hex digits, the digits alone, or a folder that holds an archive.
+ * @param link `dat://` and 64 hex digits, the digits alone, a name, or a folder that holds an archive.
+ * @param options.names How names are looked up.
  * @throws {TroveError} With the reason, when it ends before everything is here and verified.
  */
 export async function clone(
   link: string,
   dir: string,
-  options: DownloadOptions = {},
+  options: DownloadOptions & { readonly names?: NameOptions } = {},
 ): Promise<void> {
   await run(options, async (common) => {
-    const { key: publicKey, version } = resolveLink(link, common.world);
+    const { key: publicKey, version } = await meant(link, { ...options, ...common });
     if (version !== undefined) {
       throw new UsageError(`Cannot clone version ${version} alone`, {
         hint: "leave +VERSION out to get the newest one",
@@ -149,6 +152,18 @@ export async function clone(
     const place = resolve(common.world.cwd(), dir);
     await cloneArchive({ ...options, ...common, publicKey, dir: place });
   });
+}
+
+async function meant(
+  link: string,
+  options: Pick<Download, Common> & Required<Pick<Download, "signals">> & { names?: NameOptions },
+): Promise<Link> {
+  let found: Link | undefined;
+  await untilStopped(options.signals, async (signal) => {
+    found = await resolveLinkOrName(link, options, signal);
+    signal.throwIfAborted(); // whoever wants to stop says so once
+  });
+  return found!;
 }
 
 /**

@@ -61,6 +61,16 @@ type OneEvent =
     /** How many archives the figures are the sum of, where there are many. */
     archives?: number;
   }
+  /** A name leads to the archive of that link, and may be taken to for so many seconds. */
+  | {
+    event: "resolved";
+    name: string;
+    link: string;
+    from: "dns" | "file" | "cache" | "old";
+    ttl: number;
+  }
+  /** What to publish for a name: either the text of a TXT record, or a file at /.well-known/dat. */
+  | { event: "name"; name: string; txt: string; file: string }
   /** An archive is not served any more. */
   | { event: "removed"; link: string; dir: string }
   /** How far an import has come; only told to people. */

@@ -5,10 +5,9 @@ import { UsageError } from "../base/errors.ts";
 import type { World } from "../base/world.ts";
 import { hasKey, type Link, parseLink } from "../crypto/link.ts";
 import { PUBLIC_KEY_BYTES } from "../crypto/sign.ts";
+import { isName } from "../discovery/name_text.ts";
 import { archiveIn, readSmallFile } from "./archive_folder.ts";
-
-/** A domain name, with or without `dat://` before it and a path behind it. */
-const NAME = /^(dat:\/\/)?[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z]{2,}(\/|$)/i;
+import { lookUpName, type LookUpOptions } from "./names.ts";
 
 /**
  * The key of a link, of a folder that holds an archive, or of a `dat.json` (or a folder with one).
@@ -19,8 +18,8 @@ const NAME = /^(dat:\/\/)?[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z]{2,}(\/|$)/i;
 export function resolveLink(text: string, world: World): Link {
   const path = pathMeant(text, world);
   if (path === undefined) {
-    if (NAME.test(text) && !hasKey(text)) {
-      throw new UsageError(`Cannot look up the name "${text}": names are not resolved yet`, {
+    if (!hasKey(text) && isName(text)) {
+      throw new UsageError(`Cannot take the name "${text}" for a link: only clone looks names up`, {
         hint: "give the link's 64 hex digits",
       });
     }
@@ -38,6 +37,24 @@ export function resolveLink(text: string, world: World): Link {
     });
   }
   return parseLink(urlOf(manifest, text));
+}
+
+/**
+ * The same for a name that leads to an archive, too: `example.org`, `dat://example.org/path`. What
+ * has a key in it is never looked up, and neither is what is in the current folder.
+ *
+ * @throws {UsageError} If nothing of that is meant, or the name is not looked up.
+ * @throws {NotFoundError} If there is no archive of that name.
+ * @throws {TroveError} If the name could not be looked up.
+ */
+export async function resolveLinkOrName(
+  text: string,
+  options: LookUpOptions,
+  signal?: AbortSignal,
+): Promise<Link> {
+  const isLocal = hasKey(text) || !isName(text) || pathMeant(text, options.world) !== undefined;
+  if (isLocal) return resolveLink(text, options.world);
+  return await lookUpName(text, options, signal);
 }
 
 /** What exists under that name; a link never does. */

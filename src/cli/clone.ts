@@ -10,6 +10,7 @@ import {
 } from "./command_line.ts";
 import type { CommandContext, DownloadOptions } from "./context.ts";
 import { downloadFrom } from "./download.ts";
+import { addNameOptions, type NameCommandOptions, namesOf } from "./name_options.ts";
 
 export function addClone({ program, world, perform }: CommandLine): void {
   const command = addCommand(program, {
@@ -18,13 +19,14 @@ export function addClone({ program, world, perform }: CommandLine): void {
     examples: [
       "clone dat://… photos",
       "clone dat://… photos --peer 192.0.2.7:3282   # from this peer too",
+      "clone example.org photos                     # by its name",
       "clone dat://… photos --live   # follow every change",
       "clone samples --feed 64-HEX-DIGITS",
       "clone dat://… photos --select 2024 --select '**/*.txt'",
     ],
   });
   addDownloadOptions(
-    addStdioOption(addPeerOptions(command, world, "give up, or stop following,")),
+    addStdioOption(addPeerOptions(addNameOptions(command), world, "give up, or stop following,")),
   )
     .option("--live", "stay: follow every change, and serve what is here")
     .option("--feed <key>", "fetch a hypercore by itself: trove clone [dir] --feed KEY")
@@ -39,20 +41,21 @@ export function addClone({ program, world, perform }: CommandLine): void {
     );
 }
 
-interface CloneCommandOptions extends DownloadOptions {
+interface CloneCommandOptions extends DownloadOptions, NameCommandOptions {
   readonly feed?: string;
 }
 
 async function clone(
   text: string | undefined,
   dir: string | undefined,
-  options: DownloadOptions,
+  options: CloneCommandOptions,
   context: CommandContext,
 ): Promise<void> {
   if (text === undefined) {
     throw new UsageError("Cannot clone without a link", { hint: "see trove clone --help" });
   }
-  await cloneArchive(text, dir ?? ".", downloadFrom("clone", options, context));
+  const names = namesOf(options, context.world);
+  await cloneArchive(text, dir ?? ".", { ...downloadFrom("clone", options, context), names });
 }
 
 /** Options that are about an archive's files. */

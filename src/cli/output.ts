@@ -211,6 +211,10 @@ export class CommandOutput {
             `${deleted} deleted; nothing was changed`,
         );
       }
+      case "resolved":
+        return this.say(`The name ${event.name} leads to ${event.link}`);
+      case "name":
+        return this.say(howToPublish(event));
       case "removed":
         return this.say(`No longer served: ${event.link}`);
       case "discovery":
@@ -260,6 +264,12 @@ function listening(event: Extract<TroveEvent, { event: "listening" }>): string {
   if (transport === "unix") return `Listening on ${printable(host)}`;
   const place = host === ANY_HOST ? "all addresses," : host;
   return `Listening on ${place} port ${port}${transport === "ws" ? " (WebSocket)" : ""}`;
+}
+
+function howToPublish({ name, txt, file }: Extract<TroveEvent, { event: "name" }>): string {
+  const lines = file.trimEnd().split("\n").map((line) => `  ${line}`).join("\n");
+  return `To have ${name} lead here, publish a TXT record of ${name}:\n  ${txt}\n` +
+    `or a file at https://${name}/.well-known/dat:\n${lines}`;
 }
 
 function bar(share: number): string {

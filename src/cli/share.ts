@@ -1,8 +1,11 @@
 /** `trove share [dir]` */
+import { NamePublication } from "../app/names.ts";
 import { count } from "../base/format.ts";
+import { parseLink } from "../crypto/link.ts";
 import { type ArchiveEvent, share as shareFolder } from "../mod.ts";
 import { addCommand, addPeerOptions, addStdioOption, type CommandLine } from "./command_line.ts";
 import type { CommandContext, PeerOptions } from "./context.ts";
+import { addNameOptions, type NameCommandOptions, namesOf } from "./name_options.ts";
 import type { CommandOutput } from "./output.ts";
 import { discoveryOf, listenAlways, networkOf } from "./peer_choices.ts";
 import { HiddenWarning } from "./search_lines.ts";
@@ -11,7 +14,8 @@ import { HiddenWarning } from "./search_lines.ts";
 const NAME_WARNINGS: ReadonlySet<string> = new Set(["skipped", "unportable-name"]);
 const MAX_NAME_WARNINGS = 20;
 
-interface ShareCommandOptions extends PeerOptions {
+interface ShareCommandOptions extends PeerOptions, NameCommandOptions {
+  readonly name?: string;
   /** Commander's form of `--no-watch`: false when it was given. */
   readonly watch?: boolean;
   readonly import?: boolean;
@@ -26,7 +30,8 @@ export function addShare({ program, world, perform }: CommandLine): void {
     summary: "make an archive of a folder and serve it",
     examples: ["share photos --port 3282", "share data --history  # keep every version"],
   });
-  addStdioOption(addPeerOptions(command, world, "stop sharing"))
+  addStdioOption(addPeerOptions(addNameOptions(command), world, "stop sharing"))
+    .option("--name <name>", "show what to publish so that this name leads to the archive")
     .option("--no-import", "serve what the archive holds, without a look at the folder")
     .option("--no-watch", "do not follow changes of the folder")
     .option("--ignore-hidden", "leave out names that start with a dot (the default)")
@@ -74,6 +79,13 @@ async function share(
   context: CommandContext,
 ): Promise<void> {
   const { world, output } = context;
+  const network = networkOf(options, world);
+  await using publication = options.name === undefined
+    ? undefined
+    : new NamePublication(options.name, {
+      ...{ world, network, names: namesOf(options, world) },
+      emit: (event) => output.emit(event),
+    });
   const warnings = new WarningLimit(output);
   const discovery = discoveryOf(options, world);
   const hidden = new HiddenWarning(output, discovery);
@@ -84,7 +96,7 @@ async function share(
     peers: options.peer ?? [],
     listen: listenAlways(options),
     stdio: options.stdio,
-    network: networkOf(options, world),
+    network,
     discovery,
     timeoutMs: options.timeout,
     signals: true,
@@ -96,6 +108,7 @@ async function share(
     onEvent: (event) => {
       if (warnings.take(event)) output.emit(event);
       hidden.take(event);
+      if (event.event === "archive") publication?.tell(parseLink(event.link).key);
       if (event.event === "feed") isOwn = false;
       if (event.event === "warning" && event.code === "read-only") isOwn = false;
       if (event.event !== "listening" || told) return;

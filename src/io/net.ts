@@ -55,23 +55,43 @@ export async function dialPeer(target: PeerTarget, options: DialOptions): Promis
 async function open(target: PeerTarget, options: DialOptions): Promise<Connection> {
   if (target.kind === "unix") return await openUnix(target.path);
   const remote = formatPeer(target);
-  const stream = await openStream(target, options);
-  if (target.kind === "tcp") return new SocketConnection(stream, remote);
+  if (target.kind === "tcp") return new SocketConnection(await openStream(target, options), remote);
+  const stream = target.secure
+    ? await openTls(target, { ...options, hostname: target.host })
+    : await openStream(target, options);
   // Nothing below takes the signal: closing the stream ends it.
-  let current: Deno.Conn = stream;
-  using _closing = whenAborted(options.signal, () => close(current));
+  using _closing = whenAborted(options.signal, () => close(stream));
   try {
-    if (target.secure) {
-      const { host: hostname } = target;
-      const { caCerts } = options;
-      const tls = await Deno.startTls(stream, { hostname, caCerts, alpnProtocols: ["http/1.1"] });
-      current = tls;
-      await tls.handshake();
-    }
-    const connection = new SocketConnection(current, remote);
+    const connection = new SocketConnection(stream, remote);
     const early = await askForWebSocket(connection, { host: hostField(target), path: target.path });
     options.signal.throwIfAborted();
     return WsConnection.asClient(connection, remote, early);
+  } catch (error) {
+    close(stream);
+    throw error;
+  }
+}
+
+/**
+ * Open a connection over TLS, for HTTP.
+ *
+ * @param options.hostname What the certificate has to be for; `to` may be one of its addresses.
+ */
+export async function openTls(
+  to: HostPort,
+  { hostname, ...options }: DialOptions & { readonly hostname: string },
+): Promise<Deno.TlsConn> {
+  const { signal, caCerts } = options;
+  let current: Deno.Conn = await openStream(to, options);
+  using _closing = whenAborted(signal, () => close(current));
+  try {
+    const tls = await Deno.startTls(current as Deno.TcpConn, {
+      ...{ hostname, caCerts, alpnProtocols: ["http/1.1"] },
+    });
+    current = tls;
+    await tls.handshake();
+    signal.throwIfAborted();
+    return tls;
   } catch (error) {
     close(current);
     throw error;

@@ -17,7 +17,8 @@ export interface NetworkOptions {
 }
 
 export class PeerNetwork {
-  readonly #proxy: Proxy | undefined;
+  /** What connections go through. */
+  readonly proxy: Proxy | undefined;
   readonly #paces: Paces;
   /** Links at once; undefined: as many as usual. */
   readonly maxPeers: number | undefined;
@@ -26,7 +27,7 @@ export class PeerNetwork {
     const { proxy, up, down, maxPeers } = options;
     this.maxPeers = maxPeers;
     const time = realTimers(clock);
-    this.#proxy = proxy;
+    this.proxy = proxy;
     this.#paces = {
       up: up === undefined ? undefined : new Pace(up, time),
       down: down === undefined ? undefined : new Pace(down, time),
@@ -39,7 +40,7 @@ export class PeerNetwork {
    * @throws {TroveError} If it cannot be had; the message is fit for people.
    */
   async dial(address: string, { signal }: { signal: AbortSignal }): Promise<Connection> {
-    return this.adopt(await dialPeer(parsePeer(address), { signal, proxy: this.#proxy }));
+    return this.adopt(await dialPeer(parsePeer(address), { signal, proxy: this.proxy }));
   }
 
   /** A connection that came in or was given: it shares the rates with all others from here on. */

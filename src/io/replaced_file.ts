@@ -15,10 +15,11 @@ export class ReplacedFile implements Disposable {
   #named = false;
 
   /**
+   * @param mode Permission bits; what the umask leaves if left out.
    * @throws {StorageError} If it cannot be made.
    * @throws {LockedError} If another process is writing it.
    */
-  constructor(path: string) {
+  constructor(path: string, { mode }: { mode?: number } = {}) {
     this.target = path;
     try {
       const info = statOf(path);
@@ -33,6 +34,7 @@ export class ReplacedFile implements Disposable {
       }
       this.#temporary = `${this.target}.trove-new`;
       this.#file = openAlone(this.#temporary, path);
+      if (mode !== undefined && Deno.build.os !== "windows") Deno.chmodSync(this.#temporary, mode);
     } catch (error) {
       if (error instanceof StorageError || error instanceof LockedError) throw error;
       throw storageError(`Cannot write "${path}"`, error);

@@ -1,32 +1,18 @@
 /**
  * How a WebSocket opens: one HTTP request and its answer, on either side.
  *
- * Source: RFC 6455, section 4; RFC 9112 for how a head is written.
+ * Source: RFC 6455, section 4.
  */
-import { concat, EMPTY_BYTES, toUtf8 } from "../base/bytes.ts";
+import { toUtf8 } from "../base/bytes.ts";
 import { TroveError } from "../base/errors.ts";
 import { type Connection, writeAll } from "./connection.ts";
-
-/** Longest head of a request or an answer, in bytes. A browser sends its cookies along. */
-const MAX_HEAD_BYTES = 8 * 1024;
-
-/** Read at once while the head is awaited. */
-const HEAD_READ_BYTES = 1024;
+import { hasToken, readHead } from "./http_head.ts";
 
 /** What the key is hashed with. Source: RFC 6455, section 1.3. */
 const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /** What of a connection is used here. */
 type Stream = Pick<Connection, "read" | "write">;
-
-interface Head {
-  /** The request or status line. */
-  readonly first: string;
-  /** By names in lower case; repeated ones are joined by commas. */
-  readonly fields: ReadonlyMap<string, string>;
-  /** What came behind the head already. */
-  readonly rest: Uint8Array;
-}
 
 /**
  * Ask for a WebSocket.
@@ -101,49 +87,6 @@ export async function grantWebSocket(stream: Stream): Promise<Uint8Array | undef
     ),
   );
   return rest;
-}
-
-/** The head of a message; undefined if it ends before, is too long, or is no head at all. */
-async function readHead(stream: Stream): Promise<Head | undefined> {
-  let bytes: Uint8Array = EMPTY_BYTES;
-  const piece = new Uint8Array(HEAD_READ_BYTES);
-  for (;;) {
-    const count = await stream.read(piece);
-    if (count === null) return undefined;
-    const searched = Math.max(0, bytes.length - 3);
-    bytes = concat([bytes, piece.subarray(0, count)]);
-    const end = endOfHead(bytes, searched);
-    if (end !== undefined) return parseHead(bytes, end);
-    if (bytes.length > MAX_HEAD_BYTES) return undefined;
-  }
-}
-
-/** Where the empty line ends. */
-function endOfHead(bytes: Uint8Array, from: number): number | undefined {
-  for (let at = from; at + 4 <= bytes.length; at++) {
-    if (
-      bytes[at] === 13 && bytes[at + 1] === 10 && bytes[at + 2] === 13 && bytes[at + 3] === 10
-    ) return at + 4;
-  }
-}
-
-function parseHead(bytes: Uint8Array, end: number): Head | undefined {
-  const text = new TextDecoder("latin1").decode(bytes.subarray(0, end - 4));
-  const [first, ...lines] = text.split("\r\n");
-  const fields = new Map<string, string>();
-  for (const line of lines) {
-    const match = /^([!#$%&'*+.^_`|~\w-]+):[ \t]*(.*?)[ \t]*$/.exec(line);
-    if (match === null) return undefined;
-    const [name, value] = [match[1].toLowerCase(), match[2]];
-    const before = fields.get(name);
-    fields.set(name, before === undefined ? value : `${before}, ${value}`);
-  }
-  return { first, fields, rest: bytes.slice(end) };
-}
-
-/** Whether a list of tokens has this one. */
-function hasToken(list: string | undefined, token: string): boolean {
-  return (list ?? "").toLowerCase().split(",").some((item) => item.trim() === token);
 }
 
 /** 16 bytes in base64. */

@@ -74,6 +74,8 @@ const REFUSED = new Map<string, (temp: TempFolder) => string>([
   ["a dat.json that is null", (temp) => write(temp, "null")],
   ["a dat.json whose url is a number", (temp) => write(temp, '{"url":5}')],
   ["a dat.json whose url is no link", (temp) => write(temp, '{"url":"dat://nobody"}')],
+  ["a name", () => "example.org"],
+  ["a name with a scheme", () => "dat://example.org/path"],
   ["a file that is not text", (temp) => {
     Deno.writeFileSync(temp.join("binary"), Uint8Array.of(0xff, 0xfe));
     return temp.join("binary");
