@@ -9,7 +9,7 @@ import { type Resolve, resolveNodes } from "./node_addresses.ts";
 import { SavedNodes } from "./saved_nodes.ts";
 import type { DiscoverySource, Interest, SourceContext, SourceName } from "./source.ts";
 import type { SourceState } from "./source.ts";
-import { within } from "./time_limit.ts";
+import { untilAborted, within } from "./time_limit.ts";
 import type { Topic } from "./topic.ts";
 import { type Round, type RoundsOptions, TopicRounds } from "./topic_rounds.ts";
 
@@ -201,8 +201,8 @@ export class DhtSource implements DiscoverySource {
   #onEntered(): void {
     if (this.#entered || this.#closing.signal.aborted) return;
     this.#entered = true;
-    this.#setFailure(undefined);
     this.#rounds.resume();
+    this.#setFailure(undefined);
   }
 
   #silence(): string {
@@ -254,9 +254,5 @@ function pauseFor(
   ms: number,
   { timers, signal }: { readonly timers: Timers; readonly signal: AbortSignal },
 ): Promise<void> {
-  return within(ms, { timers, signal }, (limit) =>
-    new Promise((resolve) => {
-      if (limit.aborted) resolve();
-      else limit.addEventListener("abort", () => resolve(), { once: true });
-    }));
+  return within(ms, { timers, signal }, (limit) => untilAborted(limit, () => {}));
 }
