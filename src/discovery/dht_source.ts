@@ -27,7 +27,7 @@ export interface DhtOptions {
 export interface DhtSourceOptions extends DhtOptions, Pick<RoundsOptions, "period"> {
   readonly name: SourceName;
   readonly entries: readonly HostPort[];
-  /** @throws {Error} If there is no UDP port to be had. */
+  /** @throws {Error} If there can be no node; the message is a clause for people. */
   readonly open: () => Promise<DhtNode>;
   /** The name of a topic in this DHT. */
   readonly targetOf: (topic: Topic) => Uint8Array;
@@ -178,7 +178,7 @@ export class DhtSource implements DiscoverySource {
     try {
       this.#node ??= await open();
     } catch (error) {
-      return `cannot open a UDP port: ${error instanceof Error ? error.message : error}`;
+      return error instanceof Error ? error.message : String(error);
     }
     const node = this.#node;
     const { addresses, unknown } = await resolveNodes(entries, { resolve, timers, signal });

@@ -49,7 +49,10 @@ export interface HyperdhtOptions {
   readonly ephemeral: true;
 }
 
+/** @throws {Error} If it cannot be loaded; the message is a clause for people. */
 export async function openHyperdht(options: HyperdhtOptions): Promise<Hyperdht> {
-  const { default: hyperdht } = await import("@hyperswarm/dht");
+  const { default: hyperdht } = await import("@hyperswarm/dht").catch((error: Error) => {
+    throw new Error(`cannot load @hyperswarm/dht: ${error.message}`, { cause: error });
+  });
   return hyperdht(options);
 }

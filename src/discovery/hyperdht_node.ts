@@ -37,7 +37,7 @@ export class HyperdhtNode implements DhtNode {
   readonly #port: UdpPort;
   readonly #dht: Hyperdht;
 
-  /** @throws {Error} If there is no UDP port to be had. */
+  /** @throws {Error} If it cannot be; the message is a clause for people. */
   static async open({ now, randomBytes, host }: HyperdhtNodeOptions): Promise<HyperdhtNode> {
     // The package takes an answer from anybody who guesses its number.
     const accept = (bytes: Uint8Array, wasAsked: boolean) => wasAsked && isHyperdhtAnswer(bytes);

@@ -51,7 +51,7 @@ export class KrpcNode implements DhtNode {
   readonly #rpc: Krpc;
   readonly #answers: KrpcAnswers;
 
-  /** @throws {Error} If there is no UDP port to be had. */
+  /** @throws {Error} If it cannot be; the message is a clause for people. */
   static async open(options: KrpcNodeOptions): Promise<KrpcNode> {
     const accept = (bytes: Uint8Array, wasAsked: boolean) => {
       const kind = kindOfKrpc(bytes);
