@@ -9,7 +9,7 @@ import { type Resolve, resolveNodes } from "./node_addresses.ts";
 import { SavedNodes } from "./saved_nodes.ts";
 import type { DiscoverySource, Interest, SourceContext, SourceName } from "./source.ts";
 import type { SourceState } from "./source.ts";
-import { within } from "./time_limit.ts";
+import { untilAborted, within } from "./time_limit.ts";
 import type { Topic } from "./topic.ts";
 import { type Round, type RoundsOptions, TopicRounds } from "./topic_rounds.ts";
 
@@ -27,7 +27,7 @@ export interface DhtOptions {
 export interface DhtSourceOptions extends DhtOptions, Pick<RoundsOptions, "period"> {
   readonly name: SourceName;
   readonly entries: readonly HostPort[];
-  /** @throws {Error} If there is no UDP port to be had. */
+  /** @throws {Error} If there can be no node; the message is a clause for people. */
   readonly open: () => Promise<DhtNode>;
   /** The name of a topic in this DHT. */
   readonly targetOf: (topic: Topic) => Uint8Array;
@@ -178,7 +178,7 @@ export class DhtSource implements DiscoverySource {
     try {
       this.#node ??= await open();
     } catch (error) {
-      return `cannot open a UDP port: ${error instanceof Error ? error.message : error}`;
+      return error instanceof Error ? error.message : String(error);
     }
     const node = this.#node;
     const { addresses, unknown } = await resolveNodes(entries, { resolve, timers, signal });
@@ -201,8 +201,8 @@ export class DhtSource implements DiscoverySource {
   #onEntered(): void {
     if (this.#entered || this.#closing.signal.aborted) return;
     this.#entered = true;
-    this.#setFailure(undefined);
     this.#rounds.resume();
+    this.#setFailure(undefined);
   }
 
   #silence(): string {
@@ -254,9 +254,5 @@ function pauseFor(
   ms: number,
   { timers, signal }: { readonly timers: Timers; readonly signal: AbortSignal },
 ): Promise<void> {
-  return within(ms, { timers, signal }, (limit) =>
-    new Promise((resolve) => {
-      if (limit.aborted) resolve();
-      else limit.addEventListener("abort", () => resolve(), { once: true });
-    }));
+  return within(ms, { timers, signal }, (limit) => untilAborted(limit, () => {}));
 }

@@ -87,7 +87,10 @@ export interface KrpcOptions {
   readonly bootstrap: false;
 }
 
+/** @throws {Error} If it cannot be loaded; the message is a clause for people. */
 export async function openKrpc(options: KrpcOptions): Promise<Krpc> {
-  const { default: krpc } = await import("k-rpc");
+  const { default: krpc } = await import("k-rpc").catch((error: Error) => {
+    throw new Error(`cannot load k-rpc: ${error.message}`, { cause: error });
+  });
   return krpc(options);
 }

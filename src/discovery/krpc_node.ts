@@ -22,6 +22,7 @@ import {
 } from "./krpc.ts";
 import { KrpcAnswers, type KrpcAnswersOptions } from "./krpc_answers.ts";
 import { kindOfKrpc } from "./krpc_check.ts";
+import { untilAborted } from "./time_limit.ts";
 import { UdpPort } from "./udp_port.ts";
 
 /** Source: spec of discovery, section 5; BEP 5. */
@@ -50,7 +51,7 @@ export class KrpcNode implements DhtNode {
   readonly #rpc: Krpc;
   readonly #answers: KrpcAnswers;
 
-  /** @throws {Error} If there is no UDP port to be had. */
+  /** @throws {Error} If it cannot be; the message is a clause for people. */
   static async open(options: KrpcNodeOptions): Promise<KrpcNode> {
     const accept = (bytes: Uint8Array, wasAsked: boolean) => {
       const kind = kindOfKrpc(bytes);
@@ -160,19 +161,6 @@ export class KrpcNode implements DhtNode {
       this.#rpc.queryAll(closest, { q: "announce_peer", a }, null, done);
     });
   }
-}
-
-/** Wait until `done` is called, or the signal has had enough. */
-function untilAborted(signal: AbortSignal, begin: (done: () => void) => void): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const finish = () => {
-      signal.removeEventListener("abort", finish);
-      resolve();
-    };
-    signal.addEventListener("abort", finish);
-    begin(finish);
-  });
 }
 
 /** Source: BEP 5: ids are as far from each other as their exclusive or is large. */

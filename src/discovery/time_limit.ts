@@ -22,3 +22,23 @@ export async function within<T>(
     signal?.removeEventListener("abort", abort);
   }
 }
+
+/** Wait until `done` is called, or until the signal is aborted, in which case `end` is called. */
+export function untilAborted(
+  signal: AbortSignal,
+  begin: (done: () => void) => void,
+  end: () => void = () => {},
+): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const abort = () => {
+      end();
+      resolve();
+    };
+    signal.addEventListener("abort", abort, { once: true });
+    begin(() => {
+      signal.removeEventListener("abort", abort);
+      resolve();
+    });
+  });
+}

@@ -46,7 +46,7 @@ export class UdpPort extends EventEmitter {
   readonly #asked = new Map<string, number>();
   #closed = false;
 
-  /** @throws {Error} If there is no port to be had. */
+  /** @throws {Error} If there is no port to be had; the message is a clause for people. */
   static async open(options: UdpPortOptions): Promise<UdpPort> {
     const socket = createSocket("udp4");
     try {
@@ -55,7 +55,7 @@ export class UdpPort extends EventEmitter {
       await listening;
     } catch (error) {
       socket.close();
-      throw error;
+      throw new Error(`cannot open a UDP port: ${(error as Error).message}`, { cause: error });
     }
     return new UdpPort(socket, options);
   }

@@ -149,12 +149,15 @@ Deno.test("A name server that says nothing holds up nothing but its name", async
   await source.close();
 });
 
-Deno.test("Without a UDP port there is a reason, and another attempt", async () => {
+Deno.test("Without a node there is a reason, and another attempt", async () => {
   let isThere = false;
   const node = new ScriptedNode();
   node.isHeard = true;
   const { source, runTo, state } = setUp({
-    open: () => isThere ? Promise.resolve(node) : Promise.reject(new Error("bind EMFILE")),
+    open: () =>
+      isThere
+        ? Promise.resolve(node)
+        : Promise.reject(new Error("cannot open a UDP port: bind EMFILE")),
   });
   source.join(TOPIC, LOOKUP);
   await runTo(1);
