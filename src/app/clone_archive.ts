@@ -160,6 +160,7 @@ async function fetchArchive(
   for (const address of peers) sync.input({ kind: "found", address, primary: METADATA });
   if (stdio) sync.link(openStdio(), { primary: METADATA });
   if (listener !== undefined) tellListening(listener, emit);
+  search?.mapPort(announcedPort(listener));
   search?.begin(sync, {
     discoveryKey: topic,
     primary: METADATA,

@@ -3,9 +3,15 @@
  * plain words and what to do about it.
  */
 import type { World } from "../base/world.ts";
-import type { Proxy } from "../io/peer_address.ts";
+import { DEFAULT_PORT, type Proxy } from "../io/peer_address.ts";
 import type { PeerNetwork } from "../io/peer_network.ts";
-import { checkAddresses, checkListening, checkMulticast, checkNames } from "./doctor_machine.ts";
+import {
+  checkAddresses,
+  checkListening,
+  checkMulticast,
+  checkNames,
+  checkPortMap,
+} from "./doctor_machine.ts";
 import { checkPeer, checkProxy } from "./doctor_peers.ts";
 import { lookAround } from "./doctor_search.ts";
 import { chosenSources, type DiscoveryChoice } from "./peer_search.ts";
@@ -56,6 +62,7 @@ export async function runDoctor(options: DoctorOptions): Promise<boolean> {
   const reaches = options.proxy === undefined || tell(await checkProxy(options.proxy, options));
   tell(await checkListening(options));
   tell(checkAddresses());
+  if (discovery?.portMap) tell(await checkPortMap(options.port || DEFAULT_PORT, options));
   let finds = false;
   if (discovery !== undefined) {
     if (chosenSources(discovery).includes("mdns")) {

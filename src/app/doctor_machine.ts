@@ -3,14 +3,15 @@ import type { World } from "../base/world.ts";
 import { isAddress, reachOf } from "../discovery/candidates.ts";
 import { probeMulticast } from "../discovery/mdns_probe.ts";
 import { localMulticast } from "../discovery/mdns_socket.ts";
+import { openPortMap } from "../discovery/port_map.ts";
 import { hostsAsked } from "../discovery/sources.ts";
-import { UsageError } from "../base/errors.ts";
+import { TroveError, UsageError } from "../base/errors.ts";
 import { listenForPeers } from "../io/net.ts";
 import { ANY_HOST, formatAddress } from "../io/peer_address.ts";
 import { openTcp } from "../io/tcp.ts";
 import { realTimers } from "../io/timers.ts";
 import type { Check } from "./doctor.ts";
-import { chosenSources, type DiscoveryChoice } from "./peer_search.ts";
+import { chosenSources, type DiscoveryChoice, randomOf } from "./peer_search.ts";
 
 /** A connection to ourselves takes no longer, if it comes about. */
 const SELF_MS = 2000;
@@ -112,6 +113,35 @@ export async function checkListening(
     };
   }
   return { check, state: "ok", message: `Peers can connect to port ${actual} of this machine` };
+}
+
+/** Whether the router passes a port on when it is asked to. It is taken back at once. */
+export async function checkPortMap(
+  port: number,
+  { world, signal }: { readonly world: World; readonly signal: AbortSignal },
+): Promise<Check> {
+  const check = "port-map";
+  try {
+    const timers = realTimers(world.clock);
+    const map = await openPortMap({ port, timers, random: () => randomOf(world), signal });
+    await map.close();
+    const { protocol, externalHost, externalPort } = map;
+    const at = externalHost === undefined ? "" : ` of ${externalHost}`;
+    const message = `The router passes port ${externalPort}${at} on when asked (${protocol})`;
+    if (externalHost === undefined || reachOf(externalHost) === "public") {
+      return { check, state: "ok", message };
+    }
+    return {
+      check,
+      state: "note",
+      message: `${message}, but that address is private too: there is another router behind it`,
+      hint: "forward the port in that one as well, if it is yours",
+    };
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof TroveError)) throw error;
+    return { check, state: "problem", message: error.message, hint: error.hint };
+  }
 }
 
 /** Whether multicast goes out and comes back. */

@@ -41,6 +41,8 @@ type OneEvent =
     message: string;
     found: number;
   }
+  /** The router at `host`, where that is known, passes its `port` on to ours. */
+  | { event: "mapped"; protocol: string; host?: string; port: number }
   /** A peer may be there; the source that named it. */
   | { event: "found"; address: string; source: string; called: string }
   | {

@@ -124,6 +124,7 @@ async function run({ feed }: FeedFolder, job: FeedJob, options: FeedOptions): Pr
     sync.link(openStdio(), job.fetches ? { primary: FEED } : { onEnd: () => sync.stop() });
   }
   if (listener !== undefined) tellListening(listener, emit);
+  search?.mapPort(announcedPort(listener));
   search?.begin(sync, {
     discoveryKey: feed.discoveryKey,
     primary: FEED,

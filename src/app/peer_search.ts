@@ -20,6 +20,7 @@ import { formatAddress } from "../io/peer_address.ts";
 import type { PeerListener } from "../io/peer_listener.ts";
 import { realTimers, type Timers } from "../io/timers.ts";
 import type { Emit } from "./events.ts";
+import { PortMapping } from "./port_mapping.ts";
 import type { FoundPeer, Synchronizer } from "./synchronizer.ts";
 
 export { type Bootstrap } from "../discovery/sources.ts";
@@ -31,6 +32,8 @@ export interface DiscoveryChoice extends SourceOptions {
   readonly sources?: readonly SourceName[];
   /** Take private and loopback addresses from DHTs too. */
   readonly allowPrivate?: boolean;
+  /** Have the router pass a port on to ours. */
+  readonly portMap?: boolean;
 }
 
 /** Addresses on their way to the loop. What does not fit is named again by its source. */
@@ -90,6 +93,7 @@ export class PeerSearch implements AsyncDisposable {
   readonly #told = new Map<SourceName, SourceNews["state"]>();
   readonly #timers: Timers;
   readonly #stack = new DisposableStack();
+  #mapping: PortMapping | undefined;
 
   constructor(options: PeerSearchOptions) {
     this.found = this.#found;
@@ -130,6 +134,19 @@ export class PeerSearch implements AsyncDisposable {
     this.join(discoveryKey, { lookup, announce });
   }
 
+  /** Have the router pass a port on to this one of ours, if that was chosen. It may take a while. */
+  mapPort(port: number | undefined): void {
+    if (!this.#options.choice.portMap || port === undefined) return;
+    const { world, emit } = this.#options;
+    const mapping = new PortMapping(port, {
+      timers: this.#timers,
+      random: () => randomOf(world),
+      onChange: (publicPort) => this.#discovery.setPublicPort(publicPort),
+      emit,
+    });
+    this.#mapping = mapping;
+  }
+
   /** What is found of this archive is for the feed of that number from here on. */
   direct(discoveryKey: Uint8Array, primary: FeedId): void {
     this.#ids.set(new Topic(discoveryKey).name, primary);
@@ -158,7 +175,7 @@ export class PeerSearch implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stack.dispose();
     this.#found.close();
-    await this.#discovery.close();
+    await Promise.all([this.#discovery.close(), this.#mapping?.close()]);
   }
 
   /** Of one archive everything is told; of many when a source works, or does not, and no more. */

@@ -92,6 +92,7 @@ export async function seedArchives(options: SeedOptions): Promise<void> {
     ...{ world, sync, news, peers, history, choices, onDoubt },
     ...{ search, announce: announcedPort(listener) },
   });
+  search?.mapPort(announcedPort(listener));
   host.setWanted(wanted);
   try {
     await untilStopped(signals, (signal) => host.lookAtAdded(signal));

@@ -131,6 +131,7 @@ export async function shareArchive(
   for (const address of options.peers) sync.input({ kind: "found", address, primary });
   if (options.stdio) sync.link(openStdio(), { onEnd: () => sync.stop() });
   if (listener !== undefined) tellListening(listener, emit);
+  search?.mapPort(announcedPort(listener));
   search?.begin(sync, {
     discoveryKey: archive.metadata.discoveryKey,
     primary,

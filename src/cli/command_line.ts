@@ -94,6 +94,7 @@ export function addPeerOptions(command: Command, world: World, timeout: string):
         .argParser(collectBootstrap),
     )
     .option("--allow-private", "take private addresses from DHTs, as in a network of your own")
+    .option("--port-map", "have the router pass a port on to ours (NAT-PMP, UPnP)")
     .addOption(new Option("--port <n>", "port to listen on; 0 for any").argParser(parsePort))
     .addOption(
       new Option("--host <address>", "address to listen on, or unix:PATH").argParser(parseHost),
@@ -123,6 +124,7 @@ export function addPeerOptions(command: Command, world: World, timeout: string):
     setIfMissing(command, "peer", fallback("TROVE_PEER", splitPeers));
     setIfMissing(command, "discovery", fallback("TROVE_DISCOVERY", parseSources));
     setIfMissing(command, "bootstrap", fallback("TROVE_BOOTSTRAP", splitBootstrap));
+    setIfMissing(command, "portMap", fallback("TROVE_PORT_MAP", parseSwitch));
     setIfMissing(command, "allowPrivate", fallback("TROVE_ALLOW_PRIVATE", parseSwitch));
     if (!command.getOptionValue("stdio")) {
       setIfMissing(command, "port", fallback("TROVE_PORT", parsePort));

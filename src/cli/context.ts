@@ -25,6 +25,7 @@ export interface PeerOptions extends CommonOptions {
   /** What `--discovery` names; false after `--no-discovery`. */
   readonly discovery?: readonly SourceName[] | false;
   readonly bootstrap?: Bootstrap;
+  readonly portMap?: boolean;
   /** Take private addresses from everybody. */
   readonly allowPrivate?: boolean;
   readonly port?: number;

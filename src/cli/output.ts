@@ -217,6 +217,11 @@ export class CommandOutput {
         return this.say(howToPublish(event));
       case "removed":
         return this.say(`No longer served: ${event.link}`);
+      case "mapped":
+        return this.say(
+          `The router passes port ${event.port} on to this machine (${event.protocol})` +
+            (event.host === undefined ? "" : `: others find it at ${printable(event.host)}`),
+        );
       case "discovery":
       case "found":
       case "block":

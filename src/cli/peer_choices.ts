@@ -33,11 +33,12 @@ export function listenIfAsked(options: PeerOptions): ListenOptions | undefined {
  */
 export function discoveryOf(options: PeerOptions, world: World): DiscoveryChoice | undefined {
   if (!isFound(options)) return undefined;
-  const { discovery, bootstrap, allowPrivate } = options;
+  const { discovery, bootstrap, allowPrivate, portMap } = options;
   return {
     sources: discovery || undefined,
     bootstrap,
     allowPrivate,
+    portMap,
     stateDir: stateFolder(world),
   };
 }

@@ -65,6 +65,7 @@ export class Discovery {
   readonly #options: DiscoveryOptions;
   readonly #sources: DiscoverySource[] = [];
   readonly #topics = new Map<string, Joined>();
+  #publicPort: number | undefined;
   #closed = false;
 
   constructor(options: DiscoveryOptions) {
@@ -98,7 +99,27 @@ export class Discovery {
         ...{ told: new Map(), named: new Map(), news: new Map() },
       });
     }
-    for (const source of this.#sources) source.join(topic, interest);
+    for (const source of this.#sources) source.join(topic, this.#interestOf(source, interest));
+  }
+
+  /**
+   * A router passes this port on to ours, or does not any more: beyond the local network that one is
+   * announced.
+   */
+  setPublicPort(port: number | undefined): void {
+    if (this.#closed || port === this.#publicPort) return;
+    this.#publicPort = port;
+    for (const { topic, interest } of this.#topics.values()) {
+      if (interest.announce === undefined) continue;
+      for (const source of this.#sources) {
+        if (source.name !== "mdns") source.join(topic, this.#interestOf(source, interest));
+      }
+    }
+  }
+
+  #interestOf({ name }: DiscoverySource, interest: Interest): Interest {
+    if (name === "mdns" || interest.announce === undefined) return interest;
+    return { ...interest, announce: this.#publicPort ?? interest.announce };
   }
 
   leave(topic: Topic): void {

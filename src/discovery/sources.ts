@@ -3,6 +3,7 @@ import { BITTORRENT_BOOTSTRAP, bittorrentDht } from "./bittorrent_dht.ts";
 import type { DiscoveryOptions } from "./discovery.ts";
 import { DNS_SERVERS, parseDnsServer } from "./dns_server_address.ts";
 import { DnsServersSource } from "./dns_servers.ts";
+import { HYPERSWARM_BOOTSTRAP, hyperswarmDht } from "./hyperswarm_dht.ts";
 import { MdnsSource } from "./mdns.ts";
 import { localMulticast } from "./mdns_socket.ts";
 import { parseAddress } from "../io/peer_address.ts";
@@ -28,6 +29,7 @@ export function openSources(
     mdns: (context) => new MdnsSource(context, localMulticast),
     dns: (context) => new DnsServersSource(context, { servers }),
     dht: bittorrentDht({ bootstrap: bootstrap.dht, folder }),
+    hyperswarm: hyperswarmDht({ bootstrap: bootstrap.hyperswarm, folder }),
   };
   return Object.fromEntries(names.map((name) => [name, all[name]]));
 }
@@ -39,7 +41,12 @@ export function hostsAsked(
 ): string[] {
   const hosts: Partial<Record<SourceName, readonly string[]>> = {
     dns: (bootstrap.dns?.map(parseDnsServer) ?? DNS_SERVERS).map(({ host }) => host),
-    dht: (bootstrap.dht ?? BITTORRENT_BOOTSTRAP).map((text) => parseAddress(text).host),
+    dht: (bootstrap.dht ?? BITTORRENT_BOOTSTRAP).map(hostOf),
+    hyperswarm: (bootstrap.hyperswarm ?? HYPERSWARM_BOOTSTRAP).map(hostOf),
   };
   return names.flatMap((name) => hosts[name] ?? []);
+}
+
+function hostOf(address: string): string {
+  return parseAddress(address).host;
 }

@@ -80,6 +80,20 @@ Deno.test("A flood of addresses is kept in mind up to a limit", () => {
   assert.equal(discovery.newsOf(TOPIC)[0].found, 1000);
 });
 
+Deno.test("A port of the router is announced to all but the local network", () => {
+  const { discovery, sources: [mdns, dht] } = setUp();
+  discovery.join(TOPIC, { lookup: true, announce: 3282 });
+  discovery.join(OTHER, { lookup: true, announce: undefined });
+  discovery.setPublicPort(40_000);
+  discovery.setPublicPort(40_000);
+  discovery.join(TOPIC, { lookup: false, announce: 3282 });
+  discovery.setPublicPort(undefined);
+  const both = ["join 07 true 3282", "join 09 true undefined"];
+  assert.deepEqual(mdns.asked, [...both, "join 07 false 3282"]);
+  const moved = ["join 07 true 40000", "join 07 false 40000", "join 07 false 3282"];
+  assert.deepEqual(dht.asked, [...both, ...moved]);
+});
+
 Deno.test("Nobody is looked for where a topic is announced only", () => {
   const { discovery, found, sources: [mdns] } = setUp();
   discovery.join(TOPIC, { lookup: false, announce: 3282 });
