@@ -19,9 +19,12 @@ export function resolveLink(text: string, world: World): Link {
   const path = pathMeant(text, world);
   if (path === undefined) {
     if (!hasKey(text) && isName(text)) {
-      throw new UsageError(`Cannot take the name "${text}" for a link: only clone looks names up`, {
-        hint: "give the link's 64 hex digits",
-      });
+      throw new UsageError(
+        `Cannot take the name "${text}" for a link: only clone and doctor look them up`,
+        {
+          hint: "give the link's 64 hex digits",
+        },
+      );
     }
     return parseLink(text);
   }

@@ -1,10 +1,12 @@
 /** `trove doctor [link]` */
 import { type Check, runDoctor } from "../app/doctor.ts";
-import { resolveLink } from "../app/resolve_link.ts";
+import type { TroveEvent } from "../app/events.ts";
+import { resolveLinkOrName } from "../app/resolve_link.ts";
 import { abortOnStop } from "../app/stop_signals.ts";
 import { NoPeersError } from "../base/errors.ts";
 import { addCommand, addPeerOptions, type CommandLine } from "./command_line.ts";
 import type { CommandContext, PeerOptions } from "./context.ts";
+import { addNameOptions, type NameCommandOptions, namesOf } from "./name_options.ts";
 import type { CommandOutput, Style } from "./output.ts";
 import { discoveryOf, listenOn, networkOf } from "./peer_choices.ts";
 
@@ -12,6 +14,8 @@ import { discoveryOf, listenOn, networkOf } from "./peer_choices.ts";
 const TIMEOUT_MS = 12_000;
 
 const STYLES: Record<Check["state"], Style> = { ok: "green", note: "yellow", problem: "red" };
+
+type DoctorCommandOptions = PeerOptions & NameCommandOptions;
 
 export function addDoctor({ program, world, perform }: CommandLine): void {
   const command = addCommand(program, {
@@ -23,23 +27,28 @@ export function addDoctor({ program, world, perform }: CommandLine): void {
       "doctor dat://… --peer 192.0.2.7:3282",
     ],
   });
-  addPeerOptions(command, world, "wait for answers no longer than that; stop")
-    .action((link: string | undefined, options: PeerOptions) =>
+  addPeerOptions(addNameOptions(command), world, "wait for answers no longer than that; stop")
+    .action((link: string | undefined, options: DoctorCommandOptions) =>
       perform(options, (context) => doctor(link, options, context))
     );
 }
 
 async function doctor(
   link: string | undefined,
-  options: PeerOptions,
+  options: DoctorCommandOptions,
   { world, output }: CommandContext,
 ): Promise<void> {
-  const publicKey = link === undefined ? undefined : resolveLink(link, world).key;
   const { host, port } = listenOn(options);
   using stop = abortOnStop(world, "Stopped before everything was looked into");
+  const network = networkOf(options, world);
+  const emit = (event: TroveEvent) => output.emit(event);
+  const naming = { world, network, emit, names: namesOf(options, world) };
+  const publicKey = link === undefined
+    ? undefined
+    : (await resolveLinkOrName(link, naming, stop.signal)).key;
   const works = await runDoctor({
     world,
-    network: networkOf(options, world),
+    network,
     proxy: options.proxy,
     discovery: discoveryOf(options, world),
     host,
