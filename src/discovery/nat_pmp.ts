@@ -1,7 +1,9 @@
 /** Asking a router for a port by NAT-PMP. Source: RFC 6886. Routers with PCP speak it as well. */
 import { createSocket } from "node:dgram";
+import { networkInterfaces } from "node:os";
 import type { HostPort } from "../io/peer_address.ts";
 import type { Timers } from "../io/timers.ts";
+import { reachOf } from "./candidates.ts";
 import type { Mapping, MapRequest, Router } from "./router.ts";
 
 /** Source: RFC 6886, section 3.1. */
@@ -97,25 +99,31 @@ export class NatPmp implements Router {
   }
 }
 
-/**
- * The IPv4 address of the router that leads out, as Linux tells it; undefined elsewhere. No call of
- * the platform gives it.
- */
-export function defaultGateway(read = readRoutes): string | undefined {
-  for (const line of read().split("\n").slice(1)) {
-    const [, destination, gateway, flags] = line.trim().split(/\s+/);
-    const isUpAndGateway = (parseInt(flags, 16) & 3) === 3;
-    if (destination !== "00000000" || !isUpAndGateway || !/^[0-9A-F]{8}$/.test(gateway)) continue;
-    // The bytes of the address as a little-endian number.
-    return gateway.match(/../g)!.reverse().map((hex) => parseInt(hex, 16)).join(".");
-  }
-  return undefined;
-}
+/** Local networks that are looked at. */
+const MAX_NETWORKS = 2;
 
-function readRoutes(): string {
+/**
+ * Where the router of a local network is mostly: its first address or its last. No call of the
+ * platform tells, and what Linux has in a file is for programs that may do everything. Empty if the
+ * network interfaces may not be looked at either.
+ */
+export function likelyGateways(interfaces = networkInterfaces): string[] {
+  let all: ReturnType<typeof networkInterfaces>;
   try {
-    return Deno.readTextFileSync("/proc/net/route");
+    all = interfaces();
   } catch {
-    return "";
+    return [];
   }
+  const networks = Object.values(all).flatMap((infos) => infos ?? [])
+    .filter(({ family, address }) => family === "IPv4" && reachOf(address) === "private")
+    .slice(0, MAX_NETWORKS);
+  return networks.flatMap(({ address, netmask }) => {
+    const bits = (text: string) =>
+      text.split(".").reduce((sum, part) => sum << 8 | Number(part), 0);
+    const first = bits(address) & bits(netmask);
+    const last = first | ~bits(netmask);
+    return [first + 1, last - 1]
+      .map((number) => [24, 16, 8, 0].map((shift) => number >>> shift & 255).join("."))
+      .filter((host) => host !== address);
+  });
 }

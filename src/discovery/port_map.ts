@@ -9,7 +9,7 @@
 import { TroveError } from "../base/errors.ts";
 import type { HostPort } from "../io/peer_address.ts";
 import type { Timers } from "../io/timers.ts";
-import { defaultGateway, NAT_PMP_PORT, NatPmp } from "./nat_pmp.ts";
+import { likelyGateways, NAT_PMP_PORT, NatPmp } from "./nat_pmp.ts";
 import type { Mapping, Router } from "./router.ts";
 import { within } from "./time_limit.ts";
 import { findUpnpRouter } from "./upnp.ts";
@@ -20,7 +20,7 @@ export interface PortMapOptions {
   readonly timers: Timers;
   readonly random: () => number;
   readonly signal?: AbortSignal;
-  /** Whom to ask by NAT-PMP; the gateway of the system if it is left out, where that is known. */
+  /** Whom to ask by NAT-PMP; the likely addresses if it is left out. */
   readonly gateway?: HostPort;
   /** Whom to ask for UPnP routers; everybody nearby if it is left out. */
   readonly ssdp?: HostPort;
@@ -85,13 +85,27 @@ export async function openPortMap(options: PortMapOptions): Promise<PortMap> {
 }
 
 async function* routers(options: PortMapOptions, signal: AbortSignal): AsyncGenerator<Router> {
-  const { timers, ssdp } = options;
-  const host = options.gateway === undefined ? defaultGateway() : undefined;
-  const gateway = options.gateway ??
-    (host === undefined ? undefined : { host, port: NAT_PMP_PORT });
+  const { timers, ssdp, gateway } = options;
   if (gateway !== undefined) yield new NatPmp(gateway, { timers });
+  else {
+    const guesses = likelyGateways().map((host) =>
+      new NatPmp({ host, port: NAT_PMP_PORT }, { timers })
+    );
+    const answering = await firstToAnswer(guesses, signal);
+    if (answering !== undefined) yield answering;
+  }
   const upnp = await findUpnpRouter({ timers, signal, ssdp });
   if (upnp !== undefined) yield upnp;
+}
+
+async function firstToAnswer(
+  guesses: readonly Router[],
+  signal: AbortSignal,
+): Promise<Router | undefined> {
+  return await Promise.any(guesses.map(async (router) => {
+    if (await router.externalHost(signal) === undefined) throw new Error("it did not answer");
+    return router;
+  })).catch(() => undefined);
 }
 
 /** @throws {Error} What the router said last. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import type { NetworkInterfaceInfo } from "node:os";
 import { TroveError } from "../../src/base/errors.ts";
-import { defaultGateway } from "../../src/discovery/nat_pmp.ts";
+import { likelyGateways } from "../../src/discovery/nat_pmp.ts";
 import { openPortMap, type PortMap, type PortMapOptions } from "../../src/discovery/port_map.ts";
 import { realTimers } from "../../src/io/timers.ts";
 import { LOOPBACK } from "../support/dht.ts";
@@ -212,11 +213,24 @@ Deno.test("An attempt ends with its signal", async () => {
   await assert.rejects(opening, refusal(/^Cannot map port 3282: /));
 });
 
-Deno.test("defaultGateway() finds the router in what Linux tells", () => {
-  const routes = "Iface\tDestination\tGateway \tFlags\tRefCnt\n" +
-    "eth0\t0000A8C0\t00000000\t0001\t0\n" +
-    "eth0\t00000000\t0101A8C0\t0003\t0\n";
-  assert.equal(defaultGateway(() => routes), "192.168.1.1");
-  assert.equal(defaultGateway(() => ""), undefined);
-  assert.equal(defaultGateway(() => "head\neth0\t00000000\tx\t0003\n\n"), undefined);
+Deno.test("likelyGateways() gives the first and the last address of local networks", () => {
+  const info = (address: string, netmask: string, family = "IPv4") =>
+    ({ address, netmask, family, mac: "", internal: false, cidr: null }) as NetworkInterfaceInfo;
+  const interfaces = {
+    lo: [info("127.0.0.1", "255.0.0.0")],
+    wan: [info("8.8.8.8", "255.255.255.0"), info("fe80::1", "ffff::", "IPv6")],
+    lan: [info("192.168.1.7", "255.255.255.0"), info("10.255.0.1", "255.255.0.0")],
+    more: [info("172.16.0.9", "255.255.255.0")],
+  };
+  assert.deepEqual(likelyGateways(() => interfaces), [
+    ...["192.168.1.1", "192.168.1.254"],
+    "10.255.255.254", // the first one is our own
+  ]);
+  assert.deepEqual(likelyGateways(() => ({})), []);
+  assert.deepEqual(
+    likelyGateways(() => {
+      throw new Error("not permitted");
+    }),
+    [],
+  );
 });
