@@ -1,43 +1,46 @@
-/** All commands, in the order in which the help lists them. */
-import { addCat } from "./cat.ts";
-import { addCheckout } from "./checkout.ts";
-import { addClone } from "./clone.ts";
+/**
+ * All commands, in the order in which the help lists them. Each is loaded when it is needed and not
+ * before: what a command line does not ask for must not cost it time.
+ */
 import type { CommandLine } from "./command_line.ts";
-import { addConvert } from "./convert.ts";
-import { addCreate } from "./create.ts";
-import { addDiff } from "./diff.ts";
-import { addDoctor } from "./doctor.ts";
-import { addExport } from "./export.ts";
-import { addInspect } from "./inspect.ts";
-import { addKeys } from "./keys.ts";
-import { addLog } from "./log.ts";
-import { addLs } from "./ls.ts";
-import { addPull } from "./pull.ts";
-import { addRepair } from "./repair.ts";
-import { addSeed } from "./seed.ts";
-import { addShare } from "./share.ts";
-import { addStatus } from "./status.ts";
-import { addSync } from "./sync.ts";
-import { addVerify } from "./verify.ts";
 
-export const COMMANDS: readonly ((line: CommandLine) => void)[] = [
-  addCreate,
-  addShare,
-  addClone,
-  addPull,
-  addSeed,
-  addSync,
-  addStatus,
-  addLog,
-  addLs,
-  addCat,
-  addDiff,
-  addVerify,
-  addRepair,
-  addCheckout,
-  addExport,
-  addConvert,
-  addKeys,
-  addInspect,
-  addDoctor,
-];
+type Add = (line: CommandLine) => void;
+
+/** By name. */
+export const COMMANDS: ReadonlyMap<string, () => Promise<Add>> = new Map([
+  ["create", async () => (await import("./create.ts")).addCreate],
+  ["share", async () => (await import("./share.ts")).addShare],
+  ["clone", async () => (await import("./clone.ts")).addClone],
+  ["pull", async () => (await import("./pull.ts")).addPull],
+  ["seed", async () => (await import("./seed.ts")).addSeed],
+  ["sync", async () => (await import("./sync.ts")).addSync],
+  ["status", async () => (await import("./status.ts")).addStatus],
+  ["log", async () => (await import("./log.ts")).addLog],
+  ["ls", async () => (await import("./ls.ts")).addLs],
+  ["cat", async () => (await import("./cat.ts")).addCat],
+  ["diff", async () => (await import("./diff.ts")).addDiff],
+  ["verify", async () => (await import("./verify.ts")).addVerify],
+  ["repair", async () => (await import("./repair.ts")).addRepair],
+  ["checkout", async () => (await import("./checkout.ts")).addCheckout],
+  ["export", async () => (await import("./export.ts")).addExport],
+  ["convert", async () => (await import("./convert.ts")).addConvert],
+  ["keys", async () => (await import("./keys.ts")).addKeys],
+  ["inspect", async () => (await import("./inspect.ts")).addInspect],
+  ["doctor", async () => (await import("./doctor.ts")).addDoctor],
+]);
+
+/** Other names of commands. */
+const ALIASES: ReadonlyMap<string, string> = new Map([["init", "create"]]);
+
+/**
+ * The commands that a command line is about: the one that it names, or all if it names none, for
+ * somebody wants to know which there are. None where only the version is asked for.
+ *
+ * @param args Without the program's own name.
+ */
+export async function commandsFor([first = ""]: readonly string[]): Promise<Add[]> {
+  if (first === "--version") return [];
+  const named = COMMANDS.get(ALIASES.get(first) ?? first);
+  const loads = named === undefined ? [...COMMANDS.values()] : [named];
+  return await Promise.all(loads.map((load) => load()));
+}

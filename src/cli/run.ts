@@ -3,7 +3,7 @@ import { Command, CommanderError } from "commander";
 import { UsageError } from "../base/errors.ts";
 import type { World } from "../base/world.ts";
 import type { CommandLine } from "./command_line.ts";
-import { COMMANDS } from "./commands.ts";
+import { commandsFor } from "./commands.ts";
 import type { PeerOptions } from "./context.ts";
 import { exitCodeOf } from "./exit_codes.ts";
 import { CommandOutput } from "./output.ts";
@@ -30,7 +30,7 @@ export async function run(args: readonly string[], world: World, version: string
     json: args.includes("--json"),
     stdio: args.includes("--stdio"),
   });
-  const program = buildProgram(world, version, (options, action) => {
+  const program = buildProgram(world, version, await commandsFor(args), (options, action) => {
     output = openOutput(world, options);
     return action({ world, output });
   });
@@ -65,6 +65,7 @@ function usageError({ code, message }: CommanderError): UsageError {
 function buildProgram(
   world: World,
   version: string,
+  commands: readonly ((line: CommandLine) => void)[],
   perform: CommandLine["perform"],
 ): Command {
   const program = new Command("trove")
@@ -88,7 +89,7 @@ function buildProgram(
       getOutHasColors: () => false,
       getErrHasColors: () => false,
     });
-  for (const add of COMMANDS) add({ program, world, perform });
+  for (const add of commands) add({ program, world, perform });
   return program;
 }
 

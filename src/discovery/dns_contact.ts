@@ -6,7 +6,8 @@
 import type { Timers } from "../io/timers.ts";
 import { reachOf } from "./candidates.ts";
 import { type Address, type DnsExchanges, GIVE_UP_MS } from "./dns_exchanges.ts";
-import { type DnsPacket, encodeProbe } from "./dns_packets.ts";
+import type { DnsMessage } from "./dns_message.ts";
+import { answeredValues, encodeProbe } from "./dns_packets.ts";
 import type { DnsServerAddress } from "./dns_server_address.ts";
 
 /** The IPv4 address of a name. Rejects if it has none. */
@@ -160,10 +161,9 @@ export class DnsContact {
     });
   }
 
-  #probed({ answers }: DnsPacket, portIndex: number): void {
+  #probed(answer: DnsMessage, portIndex: number): void {
     const { domain, ready } = this.#options;
-    const record = answers.find(({ type, name }) => type === "TXT" && name === domain);
-    const values = record?.type === "TXT" ? record.values : undefined;
+    const values = answeredValues(answer, domain);
     this.keepToken(values);
     if (this.token === undefined) return this.#probe(portIndex + 1); // a server of another kind
     this.#publicAddress = publicAddressIn(values!);

@@ -3,7 +3,8 @@
  * of the times: dns-socket 4.2.2 `index.js`; spec of discovery, section 4.
  */
 import type { Timers } from "../io/timers.ts";
-import { decodePacket, type DnsPacket } from "./dns_packets.ts";
+import type { DnsMessage } from "./dns_message.ts";
+import { decodePacket } from "./dns_packets.ts";
 
 /** When a question is sent again, in milliseconds after the first time. */
 const AGAIN_MS = [500, 1500, 3500, 7500];
@@ -25,7 +26,7 @@ export interface ExchangesOptions {
 export interface Question {
   readonly to: Address;
   readonly encode: (id: number) => Uint8Array;
-  readonly answered: (answer: DnsPacket) => void;
+  readonly answered: (answer: DnsMessage) => void;
   readonly gaveUp: () => void;
 }
 
@@ -56,7 +57,7 @@ export class DnsExchanges {
   }
 
   /** Take a packet that came in. Undefined if it makes no sense, or was the answer to a question. */
-  receive(bytes: Uint8Array, from: Address): DnsPacket | undefined {
+  receive(bytes: Uint8Array, from: Address): DnsMessage | undefined {
     const packet = decodePacket(bytes);
     if (packet?.type !== "response") return packet;
     const waiting = this.#waiting.get(packet.id);

@@ -6,7 +6,7 @@ import type { Timers } from "../io/timers.ts";
 import { DnsContact, type DnsContactOptions } from "./dns_contact.ts";
 import type { DnsExchanges } from "./dns_exchanges.ts";
 import type { DnsServerAddress } from "./dns_server_address.ts";
-import { type DnsPacket, type DnsRequest, encodeRequest } from "./dns_packets.ts";
+import { answeredValues, type DnsRequest, encodeRequest } from "./dns_packets.ts";
 import type { Interest } from "./source.ts";
 
 export interface DnsServerOptions extends Omit<DnsContactOptions, "ready"> {
@@ -192,7 +192,7 @@ export class DnsServer {
       encode: (id) => encodeRequest(id, { name, token, ...what }),
       answered: (answer) => {
         this.#heardAt = this.#timers.now();
-        const values = valuesOf(answer, name);
+        const values = answeredValues(answer, name);
         this.contact.keepToken(values);
         end(values);
       },
@@ -207,9 +207,4 @@ export class DnsServer {
       drop();
     };
   }
-}
-
-function valuesOf({ answers }: DnsPacket, name: string): ReadonlyMap<string, string> | undefined {
-  const record = answers.find((record) => record.type === "TXT" && record.name === name);
-  return record?.type === "TXT" ? record.values : undefined;
 }

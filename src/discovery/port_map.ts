@@ -3,8 +3,8 @@
  * NAT-PMP is asked for first, then UPnP. The mapping is renewed while it is in use and removed at
  * the end.
  *
- * The packages that do this start the program `ip`, list interfaces and read the whole environment,
- * each of which would need one more permission, and do not tell which port they were given.
+ * The packages that do this start the program `ip` or read the whole environment, which needs more
+ * permissions than this is worth, and one does not tell which port it was given.
  */
 import { TroveError } from "../base/errors.ts";
 import type { HostPort } from "../io/peer_address.ts";

@@ -130,6 +130,28 @@ Deno.test("Nodes that name closer ones for ever, and addresses without number, a
   }
 });
 
+Deno.test("A node may answer with its whole routing table, as bittorrent-dht does", async () => {
+  await using second = await HostileNode.open((question) => [
+    answer(question, { id: "2".repeat(20), values: ["\x08\x08\x04\x04\x0c\xd2"] }),
+  ]);
+  const entry = "2".repeat(20) + latin([127, 0, 0, 1, second.port >> 8, second.port & 255]);
+  await using first = await HostileNode.open((question) => [
+    answer(question, { id: "1".repeat(20), nodes: entry.repeat(200) }),
+  ]);
+  const node = await openNode(first.port);
+  try {
+    const found: string[] = [];
+    await node.visit({
+      ...{ target: TARGET, announce: undefined, signal: AbortSignal.timeout(5000) },
+      onAnswer: () => {},
+      onAddress: ({ host, port }) => found.push(`${host}:${port}`),
+    });
+    assert.deepEqual(found, ["8.8.4.4:3282"]);
+  } finally {
+    await node.close();
+  }
+});
+
 Deno.test("An answer that nobody asked for does not get its sender into the routing table", async () => {
   await using stranger = await HostileNode.open(() => []);
   await using asker = await HostileNode.open(() => []);
