@@ -175,6 +175,8 @@ async function saysWhatFailed({ lab, peers }: Ground): Promise<void> {
   sharing.signal("SIGINT");
   const { stderr } = await sharing.ended();
   const warnings = stderr.split("\n").filter((line) => line.startsWith("warning:"));
+  // That multicast fails too is sometimes known a moment later.
+  if (/Only the local network can/.test(warnings[0])) warnings.shift();
   assert.equal(warnings.length, 1, stderr);
   for (const way of ["local network", "DNS servers", "BitTorrent DHT", "Hyperswarm DHT"]) {
     assert.ok(warnings[0].includes(`${way}: `), warnings[0]);
