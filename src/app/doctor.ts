@@ -36,6 +36,8 @@ export interface DoctorOptions {
   /** Where peers would connect to. */
   readonly host: string;
   readonly port: number;
+  /** That port, and not any free one if it is taken. */
+  readonly exact: boolean;
   /** Peers that are named. */
   readonly peers: readonly string[];
   /** The archive to look for: 32 bytes. */
@@ -50,8 +52,8 @@ export interface DoctorOptions {
 /**
  * Look into everything.
  *
- * @returns Whether peers can be found and reached, as far as can be known: those of the link, or those
- *   that were named, or else any.
+ * @returns Whether peers can be found and reached, as far as can be known: one that has something of
+ *   the link's archive, or one of those that were named, or else any.
  */
 export async function runDoctor(options: DoctorOptions): Promise<boolean> {
   const { discovery, publicKey, peers, onCheck } = options;
@@ -64,20 +66,35 @@ export async function runDoctor(options: DoctorOptions): Promise<boolean> {
   tell(checkAddresses());
   if (discovery?.portMap) tell(await checkPortMap(options.port || DEFAULT_PORT, options));
   let finds = false;
+  let namesFail = false;
+  if (discovery === undefined && peers.length === 0) tell(nobodyToMeet(options));
   if (discovery !== undefined) {
     if (chosenSources(discovery).includes("mdns")) {
       finds = tell(await checkMulticast(options.world));
     }
     const names = await checkNames(discovery, options.signal);
-    if (names !== undefined) tell(names);
+    if (names !== undefined) namesFail = !tell(names);
   }
   let meets = false;
-  for (const peer of peers) meets = tell(await checkPeer(peer, options)) || meets;
+  for (const peer of peers) {
+    if (tell(await checkPeer(peer, options))) meets = true;
+  }
   if (discovery !== undefined) {
-    const { works, answered } = await lookAround(discovery, { ...options, tell });
+    const { works, answered } = await lookAround(discovery, { ...options, namesFail, tell });
     finds ||= works;
     meets ||= answered;
   }
   if (!reaches) return false;
   return publicKey !== undefined || peers.length > 0 ? meets : finds;
+}
+
+function nobodyToMeet({ proxy }: DoctorOptions): Check {
+  return {
+    check: "discovery",
+    state: "problem",
+    message: proxy === undefined
+      ? "Nobody is looked for, and no peer is named"
+      : "Behind a proxy nobody is looked for unless that is said, and no peer is named",
+    hint: "name one with --peer HOST:PORT, or say with --discovery how to find them",
+  };
 }

@@ -20,10 +20,15 @@ const SELF_MS = 2000;
 const MAX_NAMES = 4;
 const NAMES_MS = 3000;
 
-/** Addresses of this machine that others may know it by. Undefined if we may not ask. */
+/**
+ * Addresses of this machine that others may know it by. Undefined if we may not ask. Link-local ones
+ * of IPv6 are left out: they mean nothing without the interface.
+ */
 function ownAddresses(): { name: string; address: string }[] | undefined {
   try {
-    return Deno.networkInterfaces().filter(({ address }) => reachOf(address) !== "loopback");
+    return Deno.networkInterfaces().filter(({ address }) =>
+      reachOf(address) !== "loopback" && !/^fe80:/i.test(address)
+    );
   } catch {
     return undefined;
   }
@@ -63,23 +68,24 @@ export function checkAddresses(): Check {
     state: "note",
     message:
       `This machine's addresses: ${list}. All are private: others can reach it from its own ` +
-      "network, and from elsewhere only if a router passes the port on. Holes are not punched",
+      "network, and from elsewhere only if a router passes the port on",
     hint: "to be reached from elsewhere, use --port-map or forward the TCP port in the router",
   };
 }
 
 /** Whether we can listen, and whether a connection to ourselves comes about. */
 export async function checkListening(
-  { host, port, signal }: {
+  { host, port, exact, signal }: {
     readonly host: string;
     readonly port: number;
+    readonly exact: boolean;
     readonly signal: AbortSignal;
   },
 ): Promise<Check> {
   const check = "listen";
   let listener;
   try {
-    listener = await listenForPeers({ host, port, exact: true });
+    listener = await listenForPeers({ host, port, exact });
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     const hint = error.hint ?? "choose another address or port with --host and --port";
@@ -90,8 +96,7 @@ export async function checkListening(
   const { port: actual } = open.addr;
   const refused: string[] = [];
   const hosts = host === ANY_HOST ? (ownAddresses() ?? []).map(({ address }) => address) : [host];
-  const reachable = hosts.filter((host) => !/^fe80:/i.test(host)); // these need a zone
-  await Promise.all(reachable.map(async (host) => {
+  await Promise.all(hosts.map(async (host) => {
     try {
       const timely = AbortSignal.any([signal, AbortSignal.timeout(SELF_MS)]);
       (await openTcp({ host, port: actual }, { signal: timely })).close();
@@ -112,7 +117,21 @@ export async function checkListening(
         "trove dials itself are met",
     };
   }
-  return { check, state: "ok", message: `Peers can connect to port ${actual} of this machine` };
+  if (port !== 0 && actual !== port) {
+    return {
+      check,
+      state: "note",
+      message:
+        `Port ${port} is taken, maybe by another trove or dat: port ${actual} was free, and ` +
+        "open as far as this machine can tell",
+      hint: `a router or firewall that lets port ${port} through does so for that other program`,
+    };
+  }
+  return {
+    check,
+    state: "ok",
+    message: `Port ${actual} is free, and open as far as this machine can tell`,
+  };
 }
 
 /** Whether the router passes a port on when it is asked to. It is taken back at once. */
@@ -166,15 +185,31 @@ export async function checkMulticast(world: World): Promise<Check> {
     return { check, state: "problem", message, hint };
   }
   if (heard.every((address) => reachOf(address) === "loopback")) {
-    const message = "Multicast works within this machine only: it is in no network";
-    return { check, state: "problem", message, hint: "connect it to a network" };
+    return { check, state: "problem", ...whyAlone() };
   }
   if (deaf.length > 0) {
     const message = `Multicast works at ${heard.join(", ")}, and not at ${deaf.join(", ")}`;
     return { check, state: "note", message, hint };
   }
-  const message = `Multicast works (${heard.join(", ")}): peers on the same network are found`;
+  const known = heard.filter((address) => address !== "0.0.0.0").join(", ");
+  const message = `Multicast works here${known === "" ? "" : ` (${known})`}: peers on the same ` +
+    "network are found, if it passes multicast on";
   return { check, state: "ok", message };
+}
+
+/** Why multicast stays within this machine. */
+function whyAlone(): Pick<Check, "message" | "hint"> {
+  if (ownAddresses()?.length) {
+    return {
+      message: "Multicast works within this machine only: it has IPv6 addresses alone, and peers " +
+        "are looked for by IPv4",
+      hint: "name peers by their addresses, with --peer [ADDRESS]:PORT",
+    };
+  }
+  return {
+    message: "Multicast works within this machine only: it is in no network",
+    hint: "connect it to a network",
+  };
 }
 
 /** Whether names of servers can be looked up; undefined if none has to be. */

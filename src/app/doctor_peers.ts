@@ -15,15 +15,17 @@ interface Options {
   readonly signal: AbortSignal;
 }
 
+const WRONG_ARCHIVE = "check the link, and what trove status says over there";
+
 /** Whether somebody is at this address, and has the archive if one is asked for. */
 export async function checkPeer(address: string, options: Options): Promise<Check> {
   const { publicKey, network, signal } = options;
   const hint = "check the address, that trove or dat runs there now, and the firewall on that side";
   if (publicKey !== undefined) {
-    const { answered, message } = await greetPeer(address, publicKey, options);
-    return answered
-      ? { check: "peer", state: "ok", message: `Peer ${address}: ${message}` }
-      : { check: "peer", state: "problem", message: `Peer ${address}: ${message}`, hint };
+    const { result, connected, message } = await greetPeer(address, publicKey, options);
+    const check = { check: "peer", message: `Peer ${address}: ${message}` };
+    if (result === "has") return { ...check, state: "ok" };
+    return { ...check, state: "problem", hint: connected ? WRONG_ARCHIVE : hint };
   }
   try {
     const connection = await network.dial(address, { signal });

@@ -19,6 +19,8 @@ export interface LookOptions {
   readonly network: PeerNetwork;
   readonly publicKey?: Uint8Array;
   readonly timeoutMs: number;
+  /** Names of servers cannot be looked up, which has been told. */
+  readonly namesFail: boolean;
   readonly signal: AbortSignal;
   readonly tell: (check: Check) => boolean;
 }
@@ -35,8 +37,7 @@ const MORE_MS = 2000;
 /** What to do about a source that failed. */
 const HINTS: Record<SourceName, string> = {
   mdns: "let UDP port 5353 through this machine's firewall",
-  dns: "most of these servers are gone, and the other ways do without them; name one of your own " +
-    "with --bootstrap dns=HOST",
+  dns: "check the server that --bootstrap names, and whether UDP gets there",
   dht: "let UDP through the firewall, or name nodes with --bootstrap dht=HOST:PORT",
   hyperswarm: "let UDP through the firewall, or name nodes with --bootstrap hyperswarm=HOST:PORT",
 };
@@ -44,7 +45,7 @@ const HINTS: Record<SourceName, string> = {
 /**
  * Ask every source for the archive, or for one that nobody has; try what is found.
  *
- * @returns Whether a source works, and whether a peer answered.
+ * @returns Whether a source works, and whether a peer answered that has something of the archive.
  */
 export async function lookAround(
   choice: DiscoveryChoice,
@@ -70,8 +71,8 @@ export async function lookAround(
       if (publicKey === undefined || greetings.size >= MAX_GREETED) return;
       const done = greetPeer(address, publicKey, options);
       greetings.set(address, { sources: new Set([source]), done });
-      done.then(({ answered }) => {
-        if (answered) answeredAt = Math.min(answeredAt, world.clock.monotonic());
+      done.then(({ result }) => {
+        if (result === "has") answeredAt = Math.min(answeredAt, world.clock.monotonic());
       }, () => {});
     },
   });
@@ -88,10 +89,12 @@ export async function lookAround(
     }
     signal.throwIfAborted();
     const news = discovery.newsOf(topic);
-    for (const one of news) tell(checkSource(one));
+    for (const one of news) tell(checkSource(one, choice, options));
     let answered = false;
     for (const { sources, done } of greetings.values()) {
-      answered = tell(checkFound(await done, sources)) || answered;
+      const greeting = await done;
+      tell(checkFound(greeting, sources));
+      if (greeting.result === "has") answered = true;
     }
     if (publicKey !== undefined && greetings.size === 0) tell(nobody(timeoutMs));
     return { works: news.some(isWorking), answered };
@@ -104,20 +107,40 @@ function isWorking({ source, state }: SourceNews): boolean {
   return state === "working" && source !== "mdns";
 }
 
-function checkSource({ source, state, message }: SourceNews): Check {
+function checkSource(
+  { source, state, message }: SourceNews,
+  { bootstrap = {} }: DiscoveryChoice,
+  { namesFail }: LookOptions,
+): Check {
   const check = source;
   const text = `${CALLED[source]}: ${message}`;
   if (state === "working") return { check, state: "ok", message: text };
   if (source === "mdns" && state === "waiting") return { check, state: "note", message: text };
-  return { check, state: "problem", message: text, hint: HINTS[source] };
+  const isUsual = source === "mdns" || bootstrap[source] === undefined;
+  if (source === "dns" && isUsual) {
+    const hint = "most of dat's own servers are gone; the other ways do without them";
+    return { check, state: "note", message: text, hint };
+  }
+  const hint = isUsual && namesFail
+    ? "names cannot be looked up, as said above; name nodes by number with " +
+      `--bootstrap ${source}=HOST:PORT`
+    : HINTS[source];
+  return { check, state: "problem", message: text, hint };
 }
 
-function checkFound({ address, answered, message }: Greeting, by: Iterable<SourceName>): Check {
+function checkFound(
+  { address, result, connected, message }: Greeting,
+  by: Iterable<SourceName>,
+): Check {
   const named = [...by].map((source) => CALLED[source]).join(", ");
-  const text = `Found ${address} (${named}): ${message}`;
-  if (answered) return { check: "found", state: "ok", message: text };
-  const hint = "it may be gone, or behind a router or firewall that lets nobody in";
-  return { check: "found", state: "note", message: text, hint };
+  const check = { check: "found", message: `Found ${address} (${named}): ${message}` };
+  if (result === "has") return { ...check, state: "ok" };
+  const hint = result === "empty"
+    ? "it may be waiting for somebody who has it, too"
+    : connected
+    ? "another program may be there now"
+    : "it may be gone, or behind a router or firewall that lets nobody in";
+  return { ...check, state: "note", hint };
 }
 
 function nobody(timeoutMs: number): Check {

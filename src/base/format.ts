@@ -79,3 +79,11 @@ export function printable(text: string): string {
     (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
 }
+
+/** Names, of which there is at least one: `a`, `a and b`, `a, b and 5 more`. */
+export function listed(names: readonly string[]): string {
+  const [first, second, ...rest] = names;
+  if (second === undefined) return first;
+  if (rest.length === 0) return `${first} and ${second}`;
+  return `${first}, ${second} and ${rest.length} more`;
+}

@@ -27,7 +27,7 @@ export function addDoctor({ program, world, perform }: CommandLine): void {
       "doctor dat://… --peer 192.0.2.7:3282",
     ],
   });
-  addPeerOptions(addNameOptions(command), world, "wait for answers no longer than that; stop")
+  addPeerOptions(addNameOptions(command), world, "stop waiting for answers")
     .action((link: string | undefined, options: DoctorCommandOptions) =>
       perform(options, (context) => doctor(link, options, context))
     );
@@ -38,7 +38,7 @@ async function doctor(
   options: DoctorCommandOptions,
   { world, output }: CommandContext,
 ): Promise<void> {
-  const { host, port } = listenOn(options);
+  const { host, port, exact } = listenOn(options);
   using stop = abortOnStop(world, "Stopped before everything was looked into");
   const network = networkOf(options, world);
   const emit = (event: TroveEvent) => output.emit(event);
@@ -53,6 +53,7 @@ async function doctor(
     discovery: discoveryOf(options, world),
     host,
     port: port!,
+    exact,
     peers: options.peer ?? [],
     publicKey,
     timeoutMs: options.timeout ?? TIMEOUT_MS,
@@ -60,12 +61,16 @@ async function doctor(
     onCheck: (check) => show(check, output),
   });
   if (works) return;
-  throw new NoPeersError(
-    publicKey === undefined && options.peer === undefined
-      ? "This machine can find no peers by itself"
-      : "Nobody who was asked for could be reached",
-    { hint: "see what is called a problem above" },
-  );
+  throw new NoPeersError(failure(publicKey !== undefined, options), {
+    hint: "see what is called a problem above",
+  });
+}
+
+function failure(hasLink: boolean, { peer }: DoctorCommandOptions): string {
+  if (hasLink) return "Cannot find and reach a peer that has this archive";
+  return peer === undefined
+    ? "Cannot find peers from this machine"
+    : "Cannot reach any of the peers that were named";
 }
 
 function show(check: Check, output: CommandOutput): void {

@@ -44,6 +44,8 @@ export class CommandOutput {
   #lineShown = false;
   /** When a plain line of progress was printed last; what is quick needs none. */
   #plainAt: number;
+  /** Said then: a log does not need it again. */
+  #plainText = "";
 
   constructor(world: Printer, options: OutputOptions) {
     this.#world = world;
@@ -247,8 +249,9 @@ export class CommandOutput {
       const cut = [...line].slice(0, room).join("");
       stderr.write(`\r\u001b[K${cut}`);
       this.#lineShown = true;
-    } else if (clock.monotonic() - this.#plainAt >= PLAIN_PROGRESS_MS) {
+    } else if (clock.monotonic() - this.#plainAt >= PLAIN_PROGRESS_MS && text !== this.#plainText) {
       this.#plainAt = clock.monotonic();
+      this.#plainText = text;
       stderr.write(`${text}\n`);
     }
   }

@@ -44,32 +44,47 @@ export class SearchLines {
   }
 }
 
-/** For whoever serves: nothing, unless no way of being found works. That is told once. */
+/**
+ * For whoever serves: nothing, unless no way of being found works, or none that leads beyond the local
+ * network. That is told once, and once more if it gets worse.
+ */
 export class HiddenWarning {
   readonly #output: CommandOutput;
-  readonly #ways: number;
+  readonly #ways: readonly string[];
   readonly #failed = new Map<string, string>();
-  #told = false;
+  #told: "nothing" | "local" | "hidden" = "nothing";
 
   constructor(output: CommandOutput, choice: DiscoveryChoice | undefined) {
     this.#output = output;
-    this.#ways = choice === undefined ? Infinity : (choice.sources ?? SOURCE_NAMES).length;
+    this.#ways = choice === undefined ? [] : choice.sources ?? SOURCE_NAMES;
   }
 
   /** Look at every event of a command. */
   take(event: ArchiveEvent | TroveEvent): void {
-    if (event.event !== "discovery" || this.#told) return;
+    if (event.event !== "discovery" || this.#ways.length === 0) return;
     const { source, called, state, message } = event;
     if (state !== "failed") return void this.#failed.delete(source);
     this.#failed.set(source, `${called}: ${message}`);
-    if (this.#failed.size < this.#ways) return;
-    this.#told = true;
+    const open = this.#ways.filter((way) => !this.#failed.has(way));
     const reasons = [...this.#failed.values()].join("; ");
-    this.#output.emit({
-      event: "warning",
-      code: "not-found-by-link",
-      message: `Nobody can find this by its link for now: ${reasons}. It is served all the same; ` +
-        "trove doctor says what to do",
-    });
+    if (open.length === 0 && this.#told !== "hidden") {
+      this.#told = "hidden";
+      this.#warn(
+        "not-found-by-link",
+        `Nobody can find this by its link for now: ${reasons}. It is served all the same; ` +
+          "trove doctor says what to do",
+      );
+    } else if (open.join() === "mdns" && this.#told === "nothing") {
+      this.#told = "local";
+      this.#warn(
+        "found-locally",
+        `Only the local network can find this by its link for now: ${reasons}. ` +
+          "trove doctor says what to do",
+      );
+    }
+  }
+
+  #warn(code: string, message: string): void {
+    this.#output.emit({ event: "warning", code, message });
   }
 }

@@ -2,6 +2,7 @@
  * A DHT as a way of finding peers: gets into the network, goes through it for each topic again and
  * again, and tells how that goes. The two DHTs differ in the node that they hand it.
  */
+import { listed } from "../base/format.ts";
 import type { HostPort } from "../io/peer_address.ts";
 import type { Timers } from "../io/timers.ts";
 import type { DhtNode } from "./dht_node.ts";
@@ -240,14 +241,6 @@ export class DhtSource implements DiscoverySource {
 
 function count(number: number, one: string, many: string): string {
   return `${number} ${number === 1 ? one : many}`;
-}
-
-/** `a`, `a and b`, `a, b and 5 more`. */
-function listed(names: readonly string[]): string {
-  const [first, second, ...rest] = names;
-  if (second === undefined) return first;
-  if (rest.length === 0) return `${first} and ${second}`;
-  return `${first}, ${second} and ${rest.length} more`;
 }
 
 function pauseFor(

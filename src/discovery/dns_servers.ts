@@ -3,6 +3,7 @@
  * archives we have, and say who else has them. Source: dns-discovery 6.2.3 `index.js`; spec of
  * discovery, sections 2 and 4.
  */
+import { listed } from "../base/format.ts";
 import { reachOf } from "./candidates.ts";
 import { JITTER_MS, REFRESH_MS, type ResolveHost } from "./dns_contact.ts";
 import { type Address, DnsExchanges } from "./dns_exchanges.ts";
@@ -118,8 +119,10 @@ export class DnsServersSource implements DiscoverySource {
     if (!contacts.every(({ failure }) => failure !== undefined)) {
       return { state: "waiting", message: `asked ${count}, none answered yet` };
     }
-    const clauses = contacts.filter(({ failure }) => failure === "unresolved")
-      .map(({ name }) => `cannot resolve ${name}`);
+    const unresolved = contacts.filter(({ failure }) => failure === "unresolved");
+    const clauses = unresolved.length === 0
+      ? []
+      : [`cannot resolve ${listed(unresolved.map(({ name }) => name))}`];
     const silent = contacts.filter(({ failure }) => failure === "silent");
     if (silent.length > 0) {
       const seconds = Math.max(...silent.map(({ patienceMs }) => patienceMs)) / 1000;

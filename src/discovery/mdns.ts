@@ -37,8 +37,11 @@ export class MdnsSource implements DiscoverySource {
     this.#outbox = new Outbox(context.timers);
     this.#link = new MulticastLink({
       ...{ timers: context.timers, network },
-      opened: () => this.#each((topic) => topic.open()),
-      lost: () => this.#each((topic) => topic.shut()),
+      opened: () => this.#each((topic) => topic.open()), // news when the first question is out
+      lost: () => {
+        this.#each((topic) => topic.shut());
+        if (!this.#closed) context.changed();
+      },
       recovered: () => context.changed(),
       received: (bytes, from) => this.#received(bytes, from),
     });
@@ -84,7 +87,6 @@ export class MdnsSource implements DiscoverySource {
   #each(act: (topic: MdnsTopic) => void): void {
     if (this.#closed) return;
     for (const topic of this.#topics.values()) act(topic);
-    this.#context.changed();
   }
 
   #received(bytes: Uint8Array, { host, port }: { host: string; port: number }): void {

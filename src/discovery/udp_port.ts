@@ -34,6 +34,9 @@ export interface UdpPortOptions {
  */
 const MAX_PACKET_BYTES = 16 * 1024;
 
+/** Every address of this machine. */
+const ANY_HOST = "0.0.0.0";
+
 /** How long an answer may take: no package waits longer. */
 const ANSWER_MS = 10_000;
 
@@ -52,10 +55,16 @@ export class UdpPort extends EventEmitter {
 
   /** @throws {Error} If there is no port to be had; the message is a clause for people. */
   static async open(options: UdpPortOptions): Promise<UdpPort> {
+    const { host = ANY_HOST } = options;
+    // A refusal would be thrown where nobody can catch it.
+    const wanted = { name: "net", host: `${host}:0` } as const;
+    if (Deno.permissions.querySync(wanted).state !== "granted") {
+      throw new Error("no permission to use the network");
+    }
     const socket = createSocket("udp4");
     try {
       const listening = once(socket, "listening");
-      socket.bind(0, options.host ?? "0.0.0.0");
+      socket.bind(0, host);
       await listening;
     } catch (error) {
       socket.close();

@@ -157,11 +157,21 @@ Deno.test("elsewhere progress is a plain line now and then", () => {
   const { world, output } = make(temp);
   for (let ms = 0; ms < 12_000; ms += 500) {
     world.clock.monotonicMs = ms;
-    output.emit(PROGRESS);
+    output.emit({ ...PROGRESS, downRate: 1000 * ms } as TroveEvent);
   }
   // After 5 and 10 seconds: what is over sooner needs none.
   assert.equal(world.stderr.lines.length, 2);
   assert.doesNotMatch(world.stderr.text.replaceAll("\n", ""), /\p{Cc}/u);
+});
+
+Deno.test("elsewhere progress that says the same again is left out", () => {
+  using temp = tempFolder();
+  const { world, output } = make(temp);
+  for (const [n, downRate] of [5000, 5000, 5000, 0, 0, 5000].entries()) {
+    world.clock.monotonicMs = 10_000 * (n + 1);
+    output.emit({ ...PROGRESS, downRate } as TroveEvent);
+  }
+  assert.equal(world.stderr.lines.length, 3);
 });
 
 Deno.test("progress of nothing is no division by zero", () => {

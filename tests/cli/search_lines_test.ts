@@ -44,16 +44,45 @@ Deno.test("whoever serves is told once when no way of being found works", () => 
   const world = new TestWorld(temp);
   const warning = new HiddenWarning(new CommandOutput(world, PLAIN), { sources: ["mdns", "dht"] });
   warning.take(news("mdns", "failed", "no multicast"));
+  warning.take(news("dht", "waiting", "asked"));
   warning.take(news("mdns", "working", "back again"));
-  warning.take(news("dht", "failed", "nobody there"));
   assert.equal(world.stderr.text, "");
   warning.take(news("mdns", "failed", "no multicast"));
+  warning.take(news("dht", "failed", "nobody there"));
   warning.take(news("mdns", "failed", "no multicast at all"));
   assert.equal(
     world.stderr.text,
-    "warning: Nobody can find this by its link for now: the dht: nobody there; the mdns: no " +
-      "multicast. It is served all the same; trove doctor says what to do\n",
+    "warning: Nobody can find this by its link for now: the mdns: no multicast; the dht: nobody " +
+      "there. It is served all the same; trove doctor says what to do\n",
   );
+});
+
+Deno.test("whoever serves is told once when only the local network is left, and when that fails", () => {
+  using temp = tempFolder();
+  const world = new TestWorld(temp);
+  const warning = new HiddenWarning(new CommandOutput(world, PLAIN), {
+    sources: ["mdns", "dns", "dht"],
+  });
+  warning.take(news("dns", "failed", "gone"));
+  warning.take(news("mdns", "waiting", "asked once"));
+  assert.equal(world.stderr.text, "");
+  warning.take(news("dht", "failed", "nobody there"));
+  warning.take(news("dht", "waiting", "asked again"));
+  warning.take(news("dht", "failed", "nobody there"));
+  const local =
+    "warning: Only the local network can find this by its link for now: the dns: gone; " +
+    "the dht: nobody there. trove doctor says what to do\n";
+  assert.equal(world.stderr.text, local);
+  warning.take(news("mdns", "failed", "no multicast"));
+  assert.match(world.stderr.text.slice(local.length), /^warning: Nobody can find this .*\n$/);
+});
+
+Deno.test("whoever chose the local network alone is not told that it is alone", () => {
+  using temp = tempFolder();
+  const world = new TestWorld(temp);
+  const warning = new HiddenWarning(new CommandOutput(world, PLAIN), { sources: ["mdns"] });
+  warning.take(news("mdns", "waiting", "asked once"));
+  assert.equal(world.stderr.text, "");
 });
 
 Deno.test("where nobody is looked for there is nothing to warn of", () => {

@@ -93,3 +93,12 @@ Deno.test("An address that is not ours is refused", async () => {
     /^Error: cannot open a UDP port: .*EADDRNOTAVAIL/,
   );
 });
+
+Deno.test({
+  name: "Without permission there is no port, which is told to whoever wants it",
+  permissions: { net: false },
+  async fn() {
+    const options = { now: () => 0, accept: () => true };
+    await assert.rejects(UdpPort.open(options), /no permission to use the network/);
+  },
+});
