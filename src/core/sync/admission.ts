@@ -1,9 +1,11 @@
 /** Who may be linked: how many, how many from one place, and who makes room for whom. */
+import type { FeedId } from "./inputs.ts";
 import type { PeerState } from "./peer_state.ts";
 import { isLocal } from "./hosts.ts";
 import {
   IDLE_MS,
   MAX_ACCEPTED,
+  MAX_FROM_HOST,
   MAX_HALF_OPEN,
   SLOW_SHARE,
   SWAP_MS,
@@ -36,7 +38,7 @@ export function admit(state: SyncState, peer: PeerState): void {
       idlest = other;
     }
   }
-  if (neighbours > state.maxPerHost && !isLocal(peer.host)) return state.unlink(peer, "closed");
+  if (neighbours > MAX_FROM_HOST && !isLocal(peer.host)) return state.unlink(peer, "closed");
   if (halfOpen > MAX_HALF_OPEN) {
     const stranger = ofTheMost(silent);
     state.unlink(stranger, "closed");
@@ -46,6 +48,22 @@ export function admit(state: SyncState, peer: PeerState): void {
   }
   if (accepted <= MAX_ACCEPTED && all <= state.maxPeers) return;
   state.unlink(idlest ?? peer, "closed");
+}
+
+/**
+ * A link named its archive: end it if the remote opened it and has too many for that one.
+ *
+ * @returns Whether it may stay.
+ */
+export function admitTo(state: SyncState, peer: PeerState, primary: FeedId): boolean {
+  if (peer.dialled || isLocal(peer.host)) return true;
+  let neighbours = 1;
+  for (const other of state.peersOf(primary)) {
+    if (!other.dialled && other.host === peer.host && other.phase !== "closing") neighbours++;
+  }
+  if (neighbours <= state.maxPerHost) return true;
+  state.unlink(peer, "closed");
+  return false;
 }
 
 /** The oldest of those from the host that most are from; there is one at least. */

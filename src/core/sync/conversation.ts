@@ -2,6 +2,7 @@
 import { RemoteProtocolError } from "../../base/errors.ts";
 import { equalBytes, toHex } from "../../base/bytes.ts";
 import type { Feed, Handshake, Info } from "../wire/messages.ts";
+import { admitTo } from "./admission.ts";
 import { download } from "./downloads.ts";
 import { settleDuplicate } from "./duplicates.ts";
 import type { FeedState } from "./feed_state.ts";
@@ -49,6 +50,7 @@ export function onFeed(state: SyncState, peer: PeerState, channel: number, messa
         new RemoteProtocolError(`Cannot serve the archive a peer asks for`),
       );
     }
+    if (!admitTo(state, peer, feed.id)) return;
     greet(state, peer, feed);
   }
   closeChannel(state, peer, channel);

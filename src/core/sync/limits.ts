@@ -96,8 +96,17 @@ export const MAX_EARLY_BYTES = 256 * 1024;
 export const MAX_ACCEPTED = 128;
 export const MAX_HALF_OPEN = 32;
 
-/** Links from one host; this machine itself is exempt. Source: spec of limits, section 7. */
+/**
+ * Links that one host opens for one archive; this machine itself is exempt. Source: spec of limits,
+ * section 7, which thinks of peers with one archive.
+ */
 export const MAX_PER_HOST = 8;
+
+/**
+ * The same for all archives together: who mirrors many of ours has a link for each, and opens 16 at
+ * once. Those that name none push out each other: see `MAX_HALF_OPEN`.
+ */
+export const MAX_FROM_HOST = 64;
 
 /** All links together. Each may keep MAX_REMOTE_PAGES, an outbox and a socket. */
 export const MAX_PEERS = 192;

@@ -24,7 +24,7 @@ export interface SyncOptions {
   readonly persistent: boolean;
   /** All links together; nobody is dialled beyond. `MAX_PEERS` without it. */
   readonly maxPeers?: number;
-  /** Links that one host may open; this machine is exempt. `MAX_PER_HOST` without it. */
+  /** Links that one host may open for one archive; this machine is exempt. `MAX_PER_HOST` without it. */
   readonly maxPerHost?: number;
 }
 

@@ -5,6 +5,7 @@ import {
   HANDSHAKE_MS,
   IDLE_MS,
   MAX_ACCEPTED,
+  MAX_FROM_HOST,
   MAX_HALF_OPEN,
   MAX_PER_HOST,
   SWAP_MS,
@@ -45,12 +46,14 @@ Deno.test("the host of an address is what connections from one place have in com
   assert.equal(isLocal(hostOf("192.0.2.7:3282")), false);
 });
 
-Deno.test("one host may open only so many links, this machine as many as there are", () => {
+Deno.test("one host may open only so many links for an archive, this machine as many as there are", () => {
   const driver = new CoreDriver(ownFeed(2));
   for (let peer = 1; peer <= MAX_PER_HOST; peer++) {
     driver.open(peer, { address: `192.0.2.7:${peer}` });
   }
   connect(driver, 50, "192.0.2.7:50");
+  assert.equal(driver.ended.size, 0, "it may be for another one");
+  driver.name(50, 0, 0);
   assert.deepEqual([...driver.ended], [[50, "closed"]]);
   driver.open(51, { address: "192.0.2.8:51" });
   for (let peer = 60; peer < 60 + 2 * MAX_PER_HOST; peer++) {
@@ -64,6 +67,21 @@ Deno.test("one host may open only so many links, this machine as many as there a
   const strict = new CoreDriver(ownFeed(2), { maxPerHost: 1 });
   for (const peer of [1, 2]) strict.open(peer, { address: `192.0.2.7:${peer}` });
   assert.deepEqual([...strict.ended.keys()], [2]);
+});
+
+Deno.test("one host may open as many links again for another archive, up to a limit", () => {
+  const driver = new CoreDriver(ownFeed(2));
+  for (let feed = 1; feed < 10; feed++) driver.join(feed, ownFeed(2, 1 + feed), feed);
+  let peer = 0;
+  for (const feed of driver.feeds.keys()) {
+    for (let n = 0; n < MAX_PER_HOST; n++) {
+      driver.open(++peer, { address: `192.0.2.7:${peer}`, feed });
+    }
+  }
+  assert.deepEqual(
+    [...driver.ended.keys()],
+    Array.from({ length: 16 }, (_, n) => MAX_FROM_HOST + 1 + n),
+  );
 });
 
 Deno.test("strangers who say nothing fill a part of the room, and push out their like", () => {
