@@ -12,6 +12,7 @@ import { addInspect } from "./inspect.ts";
 import { addKeys } from "./keys.ts";
 import { addLog } from "./log.ts";
 import { addLs } from "./ls.ts";
+import { addMirror } from "./mirror.ts";
 import { addPull } from "./pull.ts";
 import { addRepair } from "./repair.ts";
 import { addSeed } from "./seed.ts";
@@ -25,6 +26,7 @@ export const COMMANDS: readonly ((line: CommandLine) => void)[] = [
   addShare,
   addClone,
   addPull,
+  addMirror,
   addSeed,
   addSync,
   addStatus,
