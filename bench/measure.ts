@@ -8,8 +8,20 @@ import { differences, digestTree, type TreeDigest, withoutModes } from "../tests
 import type { Workload } from "./data.ts";
 import { nativePeer } from "./native_peers.ts";
 
-/** Who talks to whom: real peers with native crypto; trove as it is; trove without hash and cipher. */
-export type Pair = "real" | "trove" | "stubbed";
+/**
+ * Real peers with native crypto; trove as it is; trove without hash and cipher; an earlier trove, from
+ * `useEarlier`.
+ */
+export type Program = "real" | "trove" | "stubbed" | "earlier";
+
+/** Who shares with whom: two of the same, or two different ones. */
+export type Pair = Program | "real to trove" | "trove to real";
+
+/** The two programs of a pair: who shares, and who clones. */
+export function programsOf(pair: Pair): [Program, Program] {
+  const [sharer, cloner = sharer] = pair.split(" to ") as Program[];
+  return [sharer, cloner];
+}
 
 /** Times in seconds, memory in bytes. */
 export interface Sample {
@@ -21,6 +33,10 @@ export interface Sample {
   readonly cloneSeconds: number;
   /** From the start of the cloner's process to its end. */
   readonly cloneWallSeconds: number;
+  /** Processor time of the sharer until it listens, the start of the program included. */
+  readonly importCpuSeconds: number;
+  /** Processor time of both sides for the clone, the start of the cloner's program included. */
+  readonly cloneCpuSeconds: number;
   readonly sharerPeakRss: number;
   readonly clonerPeakRss: number;
 }
@@ -67,23 +83,31 @@ function troveDriver(main: string): Driver {
   };
 }
 
-const DRIVERS: Record<Pair, Driver> = {
+const DRIVERS: Record<Program, Driver> = {
   real: REAL,
   trove: troveDriver("main.ts"),
   stubbed: troveDriver("bench/stubbed_main.ts"),
+  earlier: troveDriver("main.ts"),
 };
+
+/** Where the main module of the earlier trove lies. */
+export function useEarlier(main: string): void {
+  DRIVERS.earlier = troveDriver(main);
+}
 
 /** How often the kernel is asked for a process's memory, in milliseconds. */
 const WATCH_MS = 20;
 
-/** Keeps the largest resident set of a process: the kernel forgets it when the process ends. */
-class MemoryWatch implements Disposable {
+/** Keeps what the kernel forgets of a process when it ends: largest resident set, processor time. */
+class ProcessWatch implements Disposable {
   peak = 0;
+  cpuSeconds = 0;
   readonly #timer: ReturnType<typeof setInterval>;
 
   constructor(process: Process) {
     this.#timer = setInterval(() => {
       this.peak = Math.max(this.peak, process.peakRssBytes());
+      this.cpuSeconds = Math.max(this.cpuSeconds, process.cpuSeconds());
     }, WATCH_MS);
   }
 
@@ -110,21 +134,24 @@ export async function measure(
   { workload, folder, expected }: Prepared,
   temp: TempFolder,
 ): Promise<Sample> {
-  const driver = DRIVERS[pair];
+  const [sharing, cloning] = programsOf(pair);
   const work = temp.folder("work");
   using _work = removedAtTheEnd(work);
   using _archive = removedAtTheEnd(join(folder, ".dat"));
-  await using sharer = await driver.share(folder, { home: join(work, "home-of-sharer") });
-  using sharerMemory = new MemoryWatch(sharer);
-  const source = await driver.sharing(sharer);
+  await using sharer = await DRIVERS[sharing].share(folder, { home: join(work, "home-of-sharer") });
+  using sharerWatch = new ProcessWatch(sharer);
+  const source = await DRIVERS[sharing].sharing(sharer);
+  const importCpuSeconds = sharer.cpuSeconds();
 
   const copy = temp.folder("work", "copy");
   const started = performance.now();
-  await using cloner = await driver.clone(source, copy, { home: join(work, "home-of-cloner") });
-  using clonerMemory = new MemoryWatch(cloner);
+  const home = join(work, "home-of-cloner");
+  await using cloner = await DRIVERS[cloning].clone(source, copy, { home });
+  using clonerWatch = new ProcessWatch(cloner);
   const { seconds } = await cloner.event("synced", { deadlineMs: 600_000 });
   await cloner.ended();
   const cloneWallSeconds = (performance.now() - started) / 1000;
+  const sharerCpuSeconds = sharer.cpuSeconds() - importCpuSeconds;
 
   const [wrong] = differences(withoutModes(digestTree(copy)), withoutModes(expected));
   if (wrong !== undefined) throw new Error(`The clone of ${pair} is not the same: ${wrong}`);
@@ -136,8 +163,10 @@ export async function measure(
     importSeconds: source.importSeconds,
     cloneSeconds: seconds,
     cloneWallSeconds,
-    sharerPeakRss: Math.max(sharerMemory.peak, sharer.peakRssBytes()),
-    clonerPeakRss: clonerMemory.peak,
+    importCpuSeconds,
+    cloneCpuSeconds: sharerCpuSeconds + clonerWatch.cpuSeconds,
+    sharerPeakRss: Math.max(sharerWatch.peak, sharer.peakRssBytes()),
+    clonerPeakRss: clonerWatch.peak,
   };
 }
 
@@ -163,9 +192,9 @@ export async function measureImport(
   using _archive = removedAtTheEnd(join(folder, ".dat"));
   const importOnce = async () => {
     const home = join(work, "home-of-sharer");
-    await using sharer = await DRIVERS[pair].share(folder, { home });
-    using memory = new MemoryWatch(sharer);
-    const { importSeconds } = await DRIVERS[pair].sharing(sharer);
+    await using sharer = await DRIVERS[programsOf(pair)[0]].share(folder, { home });
+    using memory = new ProcessWatch(sharer);
+    const { importSeconds } = await DRIVERS[programsOf(pair)[0]].sharing(sharer);
     return { seconds: importSeconds, peakRss: Math.max(memory.peak, sharer.peakRssBytes()) };
   };
   const { seconds, peakRss } = await importOnce();

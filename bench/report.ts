@@ -1,5 +1,5 @@
 /** Medians, ratios and bars out of samples, as a table for people and as JSON. */
-import type { Pair, Sample } from "./measure.ts";
+import { type Pair, programsOf, type Sample } from "./measure.ts";
 
 /** What a figure has to reach. */
 export interface Bar {
@@ -18,6 +18,9 @@ export interface Row {
   /** Against the real peer of the same run: the median of the runs' ratios. */
   readonly importRatio?: number;
   readonly cloneRatio?: number;
+  /** Processor seconds; see `Sample`. */
+  readonly importCpu: number;
+  readonly cloneCpu: number;
   readonly sharerPeakMB: number;
   readonly clonerPeakMB: number;
   readonly bars: readonly Bar[];
@@ -59,6 +62,8 @@ function rowOf(samples: readonly Sample[], rounds: readonly (readonly Sample[])[
     cloneRate: amount / median(samples.map((sample) => sample.cloneSeconds)),
     importRatio: ratio("importSeconds"),
     cloneRatio: ratio("cloneSeconds"),
+    importCpu: median(samples.map((sample) => sample.importCpuSeconds)),
+    cloneCpu: median(samples.map((sample) => sample.cloneCpuSeconds)),
     sharerPeakMB: Math.max(...samples.map((sample) => sample.sharerPeakRss)) / 1e6,
     clonerPeakMB: Math.max(...samples.map((sample) => sample.clonerPeakRss)) / 1e6,
   };
@@ -91,7 +96,9 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-const HEADINGS = ["", "import", "x real", "clone", "x real", "sharer", "cloner", "bars"];
+const HEADINGS = [
+  ...["", "import", "x real", "CPU", "clone", "x real", "CPU", "sharer", "cloner", "bars"],
+];
 
 /** The rows as lines of text. `judged` is off for a quick run, whose figures mean little. */
 export function table(rows: readonly Row[], { judged }: { judged: boolean }): string {
@@ -101,11 +108,13 @@ export function table(rows: readonly Row[], { judged }: { judged: boolean }): st
   for (const row of rows) {
     if (row.workload !== workload) cells.push([`${workload = row.workload}`]);
     cells.push([
-      `  ${row.pair} to ${row.pair}`,
+      `  ${programsOf(row.pair).join(" to ")}`,
       `${row.importRate.toFixed(0)} ${row.unit}`,
       row.importRatio?.toFixed(2) ?? "",
+      `${row.importCpu.toFixed(2)} s`,
       `${row.cloneRate.toFixed(0)} ${row.unit}`,
       row.cloneRatio?.toFixed(2) ?? "",
+      `${row.cloneCpu.toFixed(2)} s`,
       `${row.sharerPeakMB.toFixed(0)} MB`,
       `${row.clonerPeakMB.toFixed(0)} MB`,
       row.bars.map(({ text, met }) => judged ? `${met ? "ok" : "MISSED"}: ${text}` : text)

@@ -2,8 +2,10 @@
  * How fast trove is, next to real peers in the same run, and how much memory it takes.
  *
  * deno task bench [--runs N] [--only large|small|memory|scale]... [--quick] [--real]
+ *     [--pair PAIR]... [--earlier FOLDER]
  *
- *   large    one file of 256 MiB: real peers, trove, and trove with hash and cipher stubbed out
+ *   large    one file of 256 MiB: real peers, trove, one of each both ways, and trove with hash and
+ *            cipher stubbed out
  *   small    5,000 files of 1 to 16 KiB: real peers and trove
  *   memory   one file of 1 GiB: trove
  *   scale    imports of 1,000 to 100,000 files in a tree and of 8,000 in one folder: trove, and real
@@ -11,14 +13,23 @@
  *            for, as it takes long and a lot of room: TMPDIR says where.
  *
  * Each run measures every pair once, one after the other, so that whatever slows the machine down
- * slows all of them. `--quick` takes a tenth of the data, to see that everything works.
+ * slows all of them. `--pair` chooses some of the pairs, and `--earlier` adds the trove in another
+ * folder, such as that of the commit before. `--quick` takes a tenth of the data, to see that everything works.
  */
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { fileURLToPath } from "node:url";
 import { TempFolder } from "../tests/support/temp.ts";
 import { digestTree } from "../tests/support/trees.ts";
 import { oneFile, smallFiles, type Workload } from "./data.ts";
-import { measure, type Pair, type Prepared, type Sample } from "./measure.ts";
+import {
+  measure,
+  type Pair,
+  type Prepared,
+  programsOf,
+  type Sample,
+  useEarlier,
+} from "./measure.ts";
 import { installNativePeers } from "./native_peers.ts";
 import { summarize, table } from "./report.ts";
 import { measureScale, scaleTable } from "./scale.ts";
@@ -39,19 +50,23 @@ interface Plan {
 
 function plans(
   parts: readonly PairPart[],
-  { runs, quick }: { runs: number; quick: boolean },
+  { runs, quick, pairs, earlier }: BenchOptions,
 ): Plan[] {
   const [large, small, huge] = quick ? [32, 500, 128] : [256, 5000, 1024];
   const all: Record<PairPart, Plan> = {
     large: {
       workload: oneFile(`one file of ${large} MiB`, large * MIB),
-      pairs: ["real", "trove", "stubbed"],
+      pairs: ["real", "real to trove", "trove to real", "trove", "stubbed"],
       runs,
     },
     small: { workload: smallFiles(small), pairs: ["real", "trove"], runs },
     memory: { workload: oneFile(`one file of ${huge} MiB`, huge * MIB), pairs: ["trove"], runs: 1 },
   };
-  return parts.map((part) => all[part]);
+  const isAsked = (pair: Pair) => pairs.length === 0 || pairs.includes(pair);
+  return parts.map((part) => ({
+    ...all[part],
+    pairs: [...all[part].pairs.filter(isAsked), ...(earlier ? ["earlier" as const] : [])],
+  }));
 }
 
 interface BenchOptions {
@@ -59,6 +74,8 @@ interface BenchOptions {
   readonly parts: readonly Part[];
   readonly quick: boolean;
   readonly real: boolean;
+  readonly pairs: readonly string[];
+  readonly earlier?: string;
 }
 
 function readOptions(): BenchOptions {
@@ -69,6 +86,8 @@ function readOptions(): BenchOptions {
       only: { type: "string", multiple: true, default: [] },
       quick: { type: "boolean", default: false },
       real: { type: "boolean", default: false },
+      pair: { type: "string", multiple: true, default: [] },
+      earlier: { type: "string" },
     },
   });
   const runs = Number(values.runs ?? (values.quick ? 1 : 3));
@@ -79,8 +98,8 @@ function readOptions(): BenchOptions {
     return part;
   });
   const usual = PARTS.filter((part) => part !== "scale");
-  const { quick, real } = values;
-  return { runs, parts: parts.length > 0 ? parts : usual, quick, real };
+  const { quick, real, pair: pairs, earlier } = values;
+  return { runs, parts: parts.length > 0 ? parts : usual, quick, real, pairs, earlier };
 }
 
 /** Measure every pair of every plan, run by run. */
@@ -98,7 +117,7 @@ async function measureAll(plans: readonly Plan[]): Promise<Sample[][]> {
     for (const plan of prepared) {
       if (run > plan.runs) continue;
       for (const pair of plan.pairs) {
-        console.error(`run ${run}: ${plan.workload.name}, ${pair} to ${pair}`);
+        console.error(`run ${run}: ${plan.workload.name}, ${programsOf(pair).join(" to ")}`);
         round.push(await measure(pair, plan, temp));
       }
     }
@@ -118,6 +137,7 @@ function exitOn(signal: Deno.Signal, cleanUp: () => void): Disposable {
 }
 
 const options = readOptions();
+if (options.earlier !== undefined) useEarlier(resolve(options.earlier, "main.ts"));
 await installNativePeers();
 const pairParts = options.parts.filter((part) => part !== "scale");
 const rounds = pairParts.length > 0 ? await measureAll(plans(pairParts, options)) : [];

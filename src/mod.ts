@@ -23,6 +23,7 @@ import {
 import type { Emit } from "./app/events.ts";
 import { cloneFeed as cloneFeedFolder, shareFeed } from "./app/feed_job.ts";
 import { feedIn } from "./app/feed_folder.ts";
+import { mirrorArchive, type MirrorOptions as Mirror, type MirrorReport } from "./app/mirror.ts";
 import { OpenArchive } from "./app/library_archive.ts";
 import { locateArchive } from "./app/locate.ts";
 import type { NameOptions } from "./app/names.ts";
@@ -41,6 +42,7 @@ export type { NameOptions } from "./app/names.ts";
 export type { DiscoveryChoice } from "./app/peer_search.ts";
 export type { ArchiveEvent, ArchiveListener, FeedName, StepEvent } from "./app/archive_events.ts";
 export type { TroveEvent } from "./app/events.ts";
+export type { MirrorChanges, MirrorReport } from "./app/mirror.ts";
 export { type ArchiveFile, OpenArchive } from "./app/library_archive.ts";
 export {
   ForkError,
@@ -164,6 +166,40 @@ async function meant(
     signal.throwIfAborted(); // whoever wants to stop says so once
   });
   return found!;
+}
+
+/** How an archive is mirrored. */
+export type MirrorOptions =
+  & Omit<RunOptions, "timeoutMs">
+  & Omit<Mirror, "world" | "link" | "dir" | "peers" | "signals" | "emit">
+  & {
+    /** Told at the end what came of it, before an error is thrown as well. */
+    readonly onReport?: (report: MirrorReport) => void;
+  };
+
+/**
+ * Fetch an archive, or bring its folder up to date, for a job that nobody watches: begun again while
+ * there is time, then everything on disk is verified, and what is damaged is mended.
+ *
+ * @param link As for `clone`; with a version, the archive has to be at just that one.
+ * @param options.timeoutMs Covers everything.
+ * @throws {TroveError} With the reason, if the folder is not as the archive is, and verified.
+ */
+export async function mirror(
+  link: string,
+  dir: string,
+  options: MirrorOptions,
+): Promise<MirrorReport> {
+  let made: MirrorReport | undefined;
+  await run(options, async (common) => {
+    const place = resolve(common.world.cwd(), dir);
+    const { timeoutMs, onReport } = options;
+    const mirrored = await mirrorArchive({ ...options, ...common, timeoutMs, link, dir: place });
+    onReport?.(mirrored.report);
+    if (mirrored.failure !== undefined) throw mirrored.failure;
+    made = mirrored.report;
+  });
+  return made!;
 }
 
 /**

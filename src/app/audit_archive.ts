@@ -14,8 +14,9 @@ import { contentSeed } from "../crypto/hash.ts";
 import { keyPair, PUBLIC_KEY_BYTES } from "../crypto/sign.ts";
 import { indexCorrections } from "../io/bitfield_index.ts";
 import { DataFile } from "../io/data_file.ts";
-import { auditFeed, type AuditOptions, type FeedAudit, glanceAtFeed } from "../io/feed_audit.ts";
+import { type AuditOptions, auditSteps, type FeedAudit, glanceAtFeed } from "../io/feed_audit.ts";
 import { lookAt } from "../io/folder.ts";
+import { atOnce } from "../io/pause.ts";
 import { openFile } from "../io/random_access.ts";
 import { RawFeed } from "../io/raw_feed.ts";
 import { WorkingFiles } from "../io/working_files.ts";
@@ -78,8 +79,16 @@ export interface ArchiveAudit {
 
 /** Look at the archive. @throws {StorageError} If the disk does not let us. */
 export function auditArchive(paths: ArchivePaths, options: ArchiveAuditOptions): ArchiveAudit {
+  return atOnce(archiveAuditSteps(paths, options));
+}
+
+/** The same step by step, for whoever lets other work in between. */
+export function* archiveAuditSteps(
+  paths: ArchivePaths,
+  options: ArchiveAuditOptions,
+): Generator<void, ArchiveAudit, void> {
   using opened = new DisposableStack();
-  return new ArchiveAuditor(paths, options, opened).run();
+  return yield* new ArchiveAuditor(paths, options, opened).run();
 }
 
 class ArchiveAuditor {
@@ -98,7 +107,7 @@ class ArchiveAuditor {
     this.#interrupted = lookAt(paths.lock) !== undefined;
   }
 
-  run(): ArchiveAudit {
+  *run(): Generator<void, ArchiveAudit, void> {
     const paths = this.#paths;
     const raw = this.#openFeed("metadata");
     const keys = new AuditedKeys(paths, this.#options);
@@ -109,7 +118,7 @@ class ArchiveAuditor {
     const file = this.#file(paths.feed("metadata", "data"));
     const data = new DataFile(file);
     const entries = new AuditedEntries(data);
-    const metadata = auditFeed(raw, {
+    const metadata = yield* auditSteps(raw, {
       publicKey: key?.publicKey ?? new Uint8Array(PUBLIC_KEY_BYTES),
       blocks: {
         read: (span) => data.read(span),
@@ -153,7 +162,7 @@ class ArchiveAuditor {
     if (problem !== undefined) this.#problems.push(problem);
     const begun = owned && metadata.length > 1 || hasContentBegun;
     const contentKey = keys.findContent(entries.contentKey, { begun });
-    const found = contentKey === undefined ? undefined : this.#checkContent(contentKey, {
+    const found = contentKey === undefined ? undefined : yield* this.#checkContent(contentKey, {
       ...{ entries, version, owned, secretKey, all, begun },
       // Of several with the same blocks the first counts: one that is here.
       files: [...files, ...unselected],
@@ -164,7 +173,7 @@ class ArchiveAuditor {
       metadata: { length: metadata.length, bytes: file.size() },
       content: found?.audit,
     });
-    const fileFaults = auditFiles(files, {
+    const fileFaults = yield* auditFiles(files, {
       ...{ paths, history: this.#history, owned, quick: this.#options.quick === true },
       content: found,
       onProgress: this.#options.onProgress,
@@ -309,7 +318,7 @@ class ArchiveAuditor {
     }
   }
 
-  #checkContent(
+  *#checkContent(
     publicKey: Uint8Array,
     { entries, files, version, owned, secretKey, all, begun }: {
       entries: AuditedEntries;
@@ -320,7 +329,7 @@ class ArchiveAuditor {
       all: boolean;
       begun: boolean;
     },
-  ): ContentFound {
+  ): Generator<void, ContentFound, void> {
     const raw = this.#openFeed("content");
     const derived = secretKey && keyPair(contentSeed(secretKey));
     const own = derived !== undefined && equalBytes(derived.publicKey, publicKey)
@@ -332,7 +341,7 @@ class ArchiveAuditor {
     );
     if (places !== undefined) this.#opened.defer(() => places.close());
     const data = new DataFile(this.#file(this.#paths.feed("content", "data")));
-    const audit = this.#options.quick ? glanceAtFeed(raw, publicKey) : auditFeed(raw, {
+    const audit = this.#options.quick ? glanceAtFeed(raw, publicKey) : yield* auditSteps(raw, {
       publicKey,
       blocks: places ?? {
         read: (span) => data.read(span),

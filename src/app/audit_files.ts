@@ -56,8 +56,8 @@ export interface ContentBits {
   readonly audit: FeedAudit;
 }
 
-/** Look at every file. Gives those that are not as they should be. */
-export function auditFiles(
+/** Look at every file, one at a step. Gives those that are not as they should be. */
+export function* auditFiles(
   files: readonly PlannedFile[],
   context: {
     readonly paths: ArchivePaths;
@@ -67,7 +67,7 @@ export function auditFiles(
     readonly content?: ContentBits;
     readonly onProgress?: (progress: { share: number; text: string }) => void;
   },
-): FileFault[] {
+): Generator<void, FileFault[], void> {
   const { paths, owned, onProgress } = context;
   if (paths.layout !== "dat") return [];
   const synced = readNote(paths, "synced") ?? 0;
@@ -80,6 +80,7 @@ export function auditFiles(
     const blocks = blocksOf(file, { ...context, mapped: distinct.has(file) });
     const fault = judgeFile(file, blocks, { owned, synced, timeOf });
     if (fault !== undefined) faults.push(fault);
+    yield;
   }
   return faults;
 }

@@ -14,7 +14,7 @@ import { kindOfMode, type Stat } from "../core/archive/entry.ts";
 import { safePath } from "../core/archive/safe_path.ts";
 import { compareNames } from "../core/archive/tree_path.ts";
 import type { ContentFile, HeldBlocks } from "../io/content_files.ts";
-import { dress } from "../io/finish_file.ts";
+import { dress, wearsMode } from "../io/finish_file.ts";
 import { ensureFolder, lookAt } from "../io/folder.ts";
 import { storageError } from "../io/handle_cache.ts";
 import { applyCheckout } from "./checkout_apply.ts";
@@ -32,6 +32,7 @@ import { findGone, type Gone, type GoneFile } from "./gone_files.ts";
 import { listNames, Obstacles, pathOf } from "./obstacles.ts";
 import type { Archive } from "./open_archive.ts";
 import { PathHistory } from "./path_history.ts";
+import { needsOf } from "./plan_needs.ts";
 import {
   chosenSelection,
   filesSelectedFirst,
@@ -40,7 +41,7 @@ import {
   warnOfUnused,
 } from "./selection_note.ts";
 import { type Survey, surveyFolder } from "./survey.ts";
-import { removeVersionNote, writeVersionNote } from "./version_notes.ts";
+import { readVersionNote, removeVersionNote, writeVersionNote } from "./version_notes.ts";
 
 export interface CheckoutOptions extends DownloadChoices {
   readonly emit: Emit;
@@ -70,8 +71,10 @@ export async function planCheckout(
   const files = planFiles(archive, tell, { version, selection });
   warnOfUnused(selection, files, emit);
   if (!archive.hasWorkingFiles) {
+    const plan = planFeeds(files, partial);
+    options.admit?.(needsOf(archive, plan));
     if (!dryRun) rememberSelection(archive.paths, options.selection);
-    return planFeeds(files, partial);
+    return plan;
   }
   const history = new PathHistory(archive, {
     version: files.version,
@@ -83,6 +86,7 @@ export async function planCheckout(
   const plan = { ...planFrom(files, survey, history), partial };
   if (dryRun) tellChanges(plan, survey, found.gone.files, emit);
   refuse(archive, found, options);
+  options.admit?.(needsOf(archive, plan, found));
   if (options.dryRun) return plan;
   rememberSelection(archive.paths, options.selection);
   tellWarnings(found, emit);
@@ -265,7 +269,10 @@ export function finishCheckout(archive: Archive, plan: CheckoutPlan): void {
       throw storageError(`Cannot remove "${paths.staging}"`, error);
     }
   }
-  writeVersionNote(paths, "synced", plan.version);
+  // Where nothing is new, nothing is written.
+  if (readVersionNote(paths, "synced") !== plan.version) {
+    writeVersionNote(paths, "synced", plan.version);
+  }
   removeVersionNote(paths, "pulling");
   plan.followed?.complete();
 }
@@ -289,7 +296,9 @@ function makeEmptyFile(dir: string, file: PlannedFile): void {
       throw storageError(`Cannot make "${target}"`, error);
     }
   }
-  dress(target, file);
+  const isDressed = info?.size === 0 && info.mtime?.getTime() === file.mtime;
+  // Where nothing is new, nothing is written.
+  if (!isDressed || !wearsMode(info, file)) dress(target, file);
 }
 
 /**

@@ -15,6 +15,7 @@ import { lookAt } from "../io/folder.ts";
 import type { Emit } from "./events.ts";
 import type { FollowedVersion } from "./followed_version.ts";
 import type { Archive } from "./open_archive.ts";
+import type { PlanNeeds } from "./plan_needs.ts";
 
 /**
  * Bytes of a path on disk that the system takes. Source: `PATH_MAX` of Linux and macOS, without the
@@ -88,6 +89,11 @@ export interface DownloadChoices {
   readonly maxDelete?: number;
   /** Tell what would change, and change nothing. */
   readonly dryRun?: boolean;
+  /**
+   * Asked before anything is changed or fetched for a plan; throws to refuse it. What a live job
+   * changes after its first plan may go unasked.
+   */
+  readonly admit?: (needs: PlanNeeds) => void;
 }
 
 /** What to plan, if not all of the newest version in the archive's own folder. */

@@ -2,12 +2,13 @@
  * Fetch an archive into a folder, or bring the folder up to date: then it is complete and the job
  * done, or the folder follows the archive until the command is asked to stop.
  */
-import { InterruptedError, UsageError } from "../base/errors.ts";
+import { IncompleteError, InterruptedError, UsageError } from "../base/errors.ts";
 import { listenForPeers, type ListenOptions } from "../io/net.ts";
 import type { PeerNetwork } from "../io/peer_network.ts";
 import { openStdio } from "../io/stdio.ts";
 import { type ArchivePaths, type FolderKind, inspectFolder } from "./archive_folder.ts";
 import { CloneJob, type JobOptions, METADATA } from "./clone_job.ts";
+import { refuseNewer } from "./clone_planner.ts";
 import { type Archive, openArchive, openClone } from "./open_archive.ts";
 import { refuseForks } from "./ownership.ts";
 import { tellListening } from "./peer_news.ts";
@@ -133,24 +134,32 @@ async function fetchArchive(
   options: DownloadOptions,
   onJob: (job: CloneJob) => void = () => {},
 ): Promise<void> {
-  const { world, dir, peers, listen, stdio, network, live, signals, emit } = options;
+  const { world, dir, peers, listen, stdio, network, live, signals, emit, timeoutMs } = options;
+  const { startedAt = world.clock.monotonic() } = options;
   const { link, discoveryKey, version, writable } = archive;
   emit({ event: "archive", link, discoveryKey, dir, writable, version });
   if (archive.warning !== undefined) {
     emit({ event: "warning", code: "secret-key", message: archive.warning });
   }
-  await refuseForks(archive, { world, peers, network, signals, emit });
+  refuseNewer(version, options.exactVersion);
+  const elapsed = world.clock.monotonic() - startedAt;
+  const leftMs = timeoutMs === undefined ? undefined : Math.max(0, timeoutMs - elapsed);
+  await refuseForks(archive, { world, peers, network, signals, emit, timeoutMs: leftMs });
   using listener = listen === undefined ? undefined : await listenForPeers(listen);
   await using search = openSearch(options);
   const { discoveryKey: topic } = archive.metadata;
   const explain = () => search?.explain(topic);
-  const job = new CloneJob(archive, { ...options, explain }, (failure) => sync.stop(failure));
+  const job = new CloneJob(
+    archive,
+    { ...options, startedAt, explain },
+    (failure) => sync.stop(failure),
+  );
   onJob(job);
   const sync = new Synchronizer({
     world,
     director: job,
     live: live === true,
-    persistent: live === true || options.timeoutMs !== undefined,
+    persistent: live === true || timeoutMs !== undefined,
     listener,
     network,
     signals,
@@ -167,17 +176,34 @@ async function fetchArchive(
     lookup: true,
     announce: announcedPort(listener),
     remembered: rememberedPeers(archive.paths),
-    ends: !live && options.timeoutMs === undefined,
+    ends: !live && timeoutMs === undefined,
   });
   try {
     await sync.run();
   } catch (error) {
     // Whoever follows an archive is asked to stop some time: then all is well.
-    if (!(live && job.wasComplete && error instanceof InterruptedError)) throw error;
+    if (!(live && job.wasComplete && error instanceof InterruptedError)) {
+      throw withVersion(error, archive, options);
+    }
   } finally {
     await job.end();
     // A clone that learnt nothing is about to be removed.
     if (archive.metadata.length > 0) rememberPeers(archive.paths, sync.workingAddresses(METADATA));
   }
   await job.finish();
+}
+
+/** What ended it, with how far the peers are where that is what was waited for. */
+function withVersion(
+  error: unknown,
+  { version }: Archive,
+  { exactVersion }: DownloadOptions,
+): unknown {
+  if (exactVersion === undefined || version >= exactVersion) return error;
+  if (!(error instanceof IncompleteError)) return error;
+  const newest = `the newest one that peers have is ${version}`;
+  return new IncompleteError(
+    `Cannot have version ${exactVersion} of the archive: ${newest}`,
+    { cause: error, hint: "run the same command again when its owner has shared it" },
+  );
 }

@@ -7,16 +7,15 @@ import { ObstacleError, UsageError } from "../base/errors.ts";
 import type { StopSignal, World } from "../base/world.ts";
 import type { Report } from "../core/sync/inputs.ts";
 import { Channel, type Receiver } from "../csp/channel.ts";
-import { delay } from "../io/pause.ts";
 import { type ArchiveFeeds, ONLY_ARCHIVE } from "./archive_feeds.ts";
 import { finishCheckout, mapWorkingFiles, refusedError } from "./checkout.ts";
 import { writeWorkingFiles } from "./checkout_history.ts";
 import type { CheckoutPlan, DownloadChoices } from "./checkout_plan.ts";
 import { PeerFaults, whyStalled } from "./clone_faults.ts";
 import { ContentLength } from "./clone_length.ts";
-import { MAX_SETTLE_MS, QUIET_MS, SETTLE_MS, STALL_MS } from "./clone_limits.ts";
+import { QUIET_MS, STALL_MS } from "./clone_limits.ts";
 import { CloneNews } from "./clone_news.ts";
-import { ClonePlanner, heldVersion } from "./clone_planner.ts";
+import { ClonePlanner, heldVersion, untilSettled } from "./clone_planner.ts";
 import { CloneProgress, followsAll } from "./clone_progress.ts";
 import type { Emit } from "./events.ts";
 import type { Archive } from "./open_archive.ts";
@@ -38,6 +37,10 @@ export interface JobOptions extends DownloadChoices {
   readonly live?: boolean;
   /** Give up after so many milliseconds; a live job that was complete once just ends. */
   readonly timeoutMs?: number;
+  /** When that time began, by the monotonic clock; now if left out. */
+  readonly startedAt?: number;
+  /** Nothing but this version will do: older ones are not checked out, a newer one is a failure. */
+  readonly exactVersion?: number;
   /** SIGINT and SIGTERM, for what is done when the peers are gone. */
   readonly signals?: Receiver<StopSignal>;
   readonly emit: Emit;
@@ -91,7 +94,8 @@ export class CloneJob implements Director {
     const { signal } = this.#ended;
     this.#planner = new ClonePlanner(archive, { ...options, emit, signal });
     this.#progress = new CloneProgress(archive, { clock: options.world.clock, emit });
-    this.#startedAt = this.#newsAt = this.#begunAt = this.#now();
+    this.#newsAt = this.#begunAt = this.#now();
+    this.#startedAt = options.startedAt ?? this.#begunAt;
   }
 
   /** Whether anything of the folder may have been changed. */
@@ -218,6 +222,7 @@ export class CloneJob implements Director {
     const { metadata, version } = this.#archive;
     // A peer that has nothing yet is no reason to be done.
     return metadata.length > 0 && version !== this.#tried &&
+      version >= (this.#options.exactVersion ?? 0) &&
       metadata.nextMissing(0, metadata.length) === -1;
   }
 
@@ -227,7 +232,7 @@ export class CloneJob implements Director {
       if (this.#options.joined) this.#joinContent(sync);
       // What the newer version does not have any more, nobody may have.
       this.#hold(sync, true);
-      if (this.#tried !== undefined) await this.#settle();
+      if (this.#tried !== undefined) await untilSettled(this.#archive, this.#ended.signal);
       await this.#finishing;
       if (this.#over) return;
       if (heldVersion(this.#archive) === this.#tried) return this.#hold(sync, false);
@@ -241,24 +246,16 @@ export class CloneJob implements Director {
     }
   }
 
-  /** Wait until the newest entries are all here, or for a while at least. */
-  async #settle(): Promise<void> {
-    const { metadata } = this.#archive;
-    const { signal } = this.#ended;
-    for (let waited = 0, before = -1; waited < MAX_SETTLE_MS; waited += SETTLE_MS) {
-      if (metadata.length === before || signal.aborted) return;
-      before = metadata.length;
-      await delay(SETTLE_MS, signal);
-    }
-  }
-
   /** Plan the newest version. Where it is refused, a live job stays with the one before. */
   async #prepare(sync: Synchronizer): Promise<void> {
     const archive = this.#archive;
-    const { dryRun, live } = this.#options;
+    const { dryRun, live, admit } = this.#options;
     const { content: feed } = this.#feeds;
     archive.openContent();
-    if (archive.contentFiles === undefined && !dryRun) this.#joinContent(sync);
+    // Where somebody has to admit it first, nothing comes before the plan is there.
+    if (archive.contentFiles === undefined && !dryRun && admit === undefined) {
+      this.#joinContent(sync);
+    }
     if (live && archive.contentFiles !== undefined) {
       archive.contentFiles.onObstacle = (_file, error) => this.#onObstacle(error, sync);
     }

@@ -1,5 +1,7 @@
 /** What a running command tells: the lines of `--json`, and what people see is made from them. */
 
+import type { MirrorReport } from "./mirror_tally.ts";
+
 /**
  * Numbers of blocks and bytes; rates in bytes per second; times in seconds. Where one process works
  * on many archives, `link` says which one an event is about.
@@ -91,6 +93,8 @@ type OneEvent =
     /** Of a feed by itself, which has no files: its blocks. `version` is the same then. */
     blocks?: number;
   }
+  /** A mirror is as its origin was, and verified. */
+  | ({ event: "mirrored" } & MirrorReport)
   /** With `--dry-run`: a file that would be fetched or deleted, and how many there are. */
   | { event: "change"; type: "put" | "del"; path: string; size: number }
   | { event: "planned"; put: number; deleted: number; bytes: number; version: number }

@@ -38,6 +38,8 @@ export interface OwnershipOptions {
   readonly peers: readonly PeerAddress[];
   readonly network?: PeerNetwork;
   readonly signals?: Receiver<StopSignal>;
+  /** Ask no longer than so many milliseconds. */
+  readonly timeoutMs?: number;
   readonly emit: Emit;
 }
 
@@ -108,6 +110,7 @@ async function compareWithPeers(
 
 class OwnershipCheck implements Director {
   readonly #world: World;
+  readonly #timeoutMs: number;
   readonly #judge: Judge;
   readonly #startedAt: number;
   /** Peers that are still awaited. */
@@ -118,8 +121,9 @@ class OwnershipCheck implements Director {
   /** How many peers were compared with. */
   compared = 0;
 
-  constructor({ world, peers }: OwnershipOptions, judge: Judge) {
+  constructor({ world, peers, timeoutMs = Infinity }: OwnershipOptions, judge: Judge) {
     this.#judge = judge;
+    this.#timeoutMs = timeoutMs;
     this.#world = world;
     this.#startedAt = world.clock.monotonic();
     this.#awaited = new Set(peers);
@@ -155,9 +159,11 @@ class OwnershipCheck implements Director {
 
   onTick(sync: Synchronizer): void {
     const elapsed = this.#world.clock.monotonic() - this.#startedAt;
-    if (elapsed < CONNECT_MS) return;
+    if (elapsed < Math.min(CONNECT_MS, this.#timeoutMs)) return;
     for (const peer of this.#awaited) {
-      if (elapsed >= COMPARE_MS || !this.#reached.has(peer)) this.#settle(peer, sync);
+      if (elapsed >= Math.min(COMPARE_MS, this.#timeoutMs) || !this.#reached.has(peer)) {
+        this.#settle(peer, sync);
+      }
     }
   }
 

@@ -32,7 +32,9 @@ export function rememberPeers(paths: ArchivePaths, working: readonly PeerAddress
   if (usable.length === 0) return;
   const before = rememberedPeers(paths);
   const all = [...new Set([...usable, ...before])].slice(0, MAX_REMEMBERED);
-  if (all.join() === before.join()) return;
+  // In which order they answered today says little: nothing is written for that.
+  const isFirst = new Set(before.slice(0, new Set(usable).size));
+  if (usable.every((address) => isFirst.has(address))) return;
   try {
     writeSmallFile(placeOf(paths), toUtf8(`${all.join("\n")}\n`), { mode: 0o600 });
   } catch (error) {

@@ -13,7 +13,7 @@ import type { PathHistory } from "./path_history.ts";
 import { hasHeldBlocks } from "./salvage.ts";
 
 /** What stands at a file's place. */
-type Standing =
+export type Standing =
   /** The file, complete and unchanged. */
   | "placed"
   /** Its bytes; mode or time are not as the entry has them. */

@@ -259,9 +259,10 @@ export class Synchronizer {
   #drain(): void {
     if (this.#draining) return; // called back from a report: the loop below gets to it
     this.#draining = true;
+    const now = this.#world.clock.monotonic();
     try {
       for (let input = this.#pending.shift(); input !== undefined; input = this.#pending.shift()) {
-        const effects = this.#core.step(input, this.#world.clock.monotonic());
+        const effects = this.#core.step(input, now);
         for (const effect of effects) this.#perform(effect);
         if (input.kind === "leave") this.#forget(input.primary);
       }

@@ -2,6 +2,7 @@
 import { dirname, join } from "node:path";
 import { NotFoundError } from "../base/errors.ts";
 import { lookAt } from "../io/folder.ts";
+import { atOnce, inTurns } from "../io/pause.ts";
 import {
   archiveIn,
   type ArchivePaths,
@@ -9,7 +10,7 @@ import {
   type FeedFile,
   inspectFolder,
 } from "./archive_folder.ts";
-import { type ArchiveAudit, type ArchiveAuditOptions, auditArchive } from "./audit_archive.ts";
+import { type ArchiveAudit, type ArchiveAuditOptions, archiveAuditSteps } from "./audit_archive.ts";
 
 export type { ArchiveAudit, AuditProgress } from "./audit_archive.ts";
 export type { AnyFeedName, Problem, ProblemKind } from "./damage.ts";
@@ -27,9 +28,25 @@ const FILES: readonly FeedFile[] = ["key", "tree", "signatures", "bitfield", "da
  * @throws {StorageError} If the disk does not let us.
  */
 export function verifyArchive(paths: ArchivePaths, options: ArchiveAuditOptions): ArchiveAudit {
+  return atOnce(verifySteps(paths, options));
+}
+
+/** The same, with other work let in between. @throws The signal's reason, once it is aborted. */
+export function verifyInTurns(
+  paths: ArchivePaths,
+  options: ArchiveAuditOptions,
+  signal: AbortSignal,
+): Promise<ArchiveAudit> {
+  return inTurns(verifySteps(paths, options), signal);
+}
+
+function* verifySteps(
+  paths: ArchivePaths,
+  options: ArchiveAuditOptions,
+): Generator<void, ArchiveAudit, void> {
   for (let round = 1;; round++) {
     const before = stateOf(paths);
-    const audit = auditArchive(paths, options);
+    const audit = yield* archiveAuditSteps(paths, options);
     if (isSound(audit) || round === MAX_ROUNDS || stateOf(paths) === before) return audit;
   }
 }

@@ -12,6 +12,7 @@ export const COMMANDS: ReadonlyMap<string, () => Promise<Add>> = new Map([
   ["share", async () => (await import("./share.ts")).addShare],
   ["clone", async () => (await import("./clone.ts")).addClone],
   ["pull", async () => (await import("./pull.ts")).addPull],
+  ["mirror", async () => (await import("./mirror.ts")).addMirror],
   ["seed", async () => (await import("./seed.ts")).addSeed],
   ["sync", async () => (await import("./sync.ts")).addSync],
   ["status", async () => (await import("./status.ts")).addStatus],

@@ -155,11 +155,11 @@ export function parseVersion(text: string): number {
 }
 
 /** For commands that look at an archive whose version can be chosen. */
-export function addVersionOption(command: Command): Command {
-  return command.addOption(
-    new Option("--version <n>", "as it was at this version, instead of now")
-      .argParser(parseVersion),
-  );
+export function addVersionOption(
+  command: Command,
+  about = "as it was at this version, instead of now",
+): Command {
+  return command.addOption(new Option("--version <n>", about).argParser(parseVersion));
 }
 
 /** For commands whose arguments are not folders. */

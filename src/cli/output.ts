@@ -7,6 +7,7 @@ import type { World } from "../base/world.ts";
 import { ANY_HOST } from "../app/addresses.ts";
 import type { TroveEvent } from "../app/events.ts";
 import { type ArchiveEvent, isPrinted } from "../app/archive_events.ts";
+import { rowsOf } from "./mirror_lines.ts";
 import { errorCodeOf, exitCodeOf } from "./exit_codes.ts";
 import { count, formatBytes, formatRate, formatSeconds, printable } from "../base/format.ts";
 
@@ -132,7 +133,7 @@ export class CommandOutput {
     this.#world.stderr.write(`${lines.map(printable).join("\n")}\n`);
   }
 
-  #printJson(event: { event: string } & Record<string, unknown>): boolean {
+  #printJson<E extends { readonly event: string }>(event: E): boolean {
     const time = new Date(this.#world.clock.wall()).toISOString();
     // The escapes mean the same to a parser, and do no harm where a person looks at the lines.
     return this.#world.stdout.write(`${printable(JSON.stringify({ ...event, time }))}\n`);
@@ -199,6 +200,9 @@ export class CommandOutput {
         }
         return this.say(parts.join(", "));
       }
+      case "mirrored":
+        for (const [name, value] of rowsOf(event)) this.result(`${name.padEnd(16)}${value}`);
+        return;
       case "change": {
         const style = event.type === "put" ? "green" : "red";
         const mark = this.paint(style, event.type === "put" ? "+" : "-");

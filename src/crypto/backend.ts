@@ -6,6 +6,7 @@
  * learn which backend answers.
  */
 import { nobleBackend } from "./noble.ts";
+import { openWasmBackend } from "./wasm.ts";
 
 /** XORs a stream with the XSalsa20 keystream, from byte 0 on, across calls of any length. */
 export interface Keystream {
@@ -31,7 +32,7 @@ export interface CryptoBackend {
   keystream(key: Uint8Array, nonce: Uint8Array): Keystream;
 }
 
-let current: CryptoBackend = nobleBackend;
+let current: CryptoBackend = await openWasmBackend() ?? nobleBackend;
 
 /** The backend in use. */
 export function cryptoBackend(): CryptoBackend {

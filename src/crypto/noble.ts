@@ -24,7 +24,7 @@ class NobleKeystream implements Keystream {
   readonly #partial = new Uint8Array(SALSA20_BLOCK_BYTES);
 
   constructor(key: Uint8Array, nonce: Uint8Array, block: number) {
-    this.#key = deriveKey(key, nonce.subarray(0, 16));
+    this.#key = subkey(key, nonce);
     this.#nonce = new Uint8Array(nonce.subarray(16));
     this.#state = salsa20State(this.#key, this.#nonce);
     this.#block = block;
@@ -68,10 +68,10 @@ class NobleKeystream implements Keystream {
   }
 }
 
-/** HSalsa20. */
-function deriveKey(key: Uint8Array, nonce: Uint8Array): Uint8Array {
+/** HSalsa20: the key for Salsa20 under the last 8 bytes of the 24-byte nonce. */
+export function subkey(key: Uint8Array, nonce: Uint8Array): Uint8Array {
   const derived = new Uint32Array(8);
-  hsalsa(SIGMA, words(key), words(nonce), derived);
+  hsalsa(SIGMA, words(key), words(nonce.subarray(0, 16)), derived);
   return new Uint8Array(derived.buffer);
 }
 

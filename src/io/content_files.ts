@@ -218,6 +218,7 @@ export class ContentFiles implements BlockStore {
 
   flush(): void {
     const writes = this.#writes;
+    if (writes.some(({ slot }) => slot.place === "staged")) ensurePrivateFolder(this.#staging);
     let done = 0;
     try {
       for (; done < writes.length; done++) this.#writeOne(writes[done]);
@@ -315,8 +316,7 @@ export class ContentFiles implements BlockStore {
       ensureFolder(this.#dir, slot.file.target);
       return this.#handles.open(slot.file.target, "write")!;
     }
-    ensurePrivateFolder(this.#staging);
-    return this.#handles.open(this.stagingPath(slot.file.offset), "write")!;
+    return this.#handles.open(this.#pathOf(slot), "write")!;
   }
 
   #find(block: number): Slot | undefined {

@@ -16,6 +16,7 @@ import { verify } from "../crypto/sign.ts";
 import { AuditNodes, type Candidate, type Finding, type Spot } from "./audit_nodes.ts";
 import type { AuditOptions, BlockPlace, FeedAudit } from "./audit_result.ts";
 import { dropBeyond, strayBlocks, strayNodes } from "./feed_glance.ts";
+import { atOnce } from "./pause.ts";
 import type { RawFeed } from "./raw_feed.ts";
 
 export type { AuditedBlocks, AuditOptions, BlockPlace, FeedAudit } from "./audit_result.ts";
@@ -31,6 +32,11 @@ const MAX_TURNED_BYTES = 2048;
 const MAX_TURNED_BLOCKS = 16;
 
 export function auditFeed(raw: RawFeed, options: AuditOptions): FeedAudit {
+  return atOnce(auditSteps(raw, options));
+}
+
+/** The same block by block, for whoever lets other work in between. */
+export function auditSteps(raw: RawFeed, options: AuditOptions): Generator<void, FeedAudit, void> {
   return new Auditor(raw, options).run();
 }
 
@@ -62,7 +68,7 @@ class Auditor {
     this.#nodes = new AuditNodes(raw, (finding) => this.#take(finding));
   }
 
-  run(): FeedAudit {
+  *run(): Generator<void, FeedAudit, void> {
     const raw = this.#raw;
     const bitsLength = raw.lengthFromBits();
     const claimedLength = raw.newestSignature();
@@ -71,6 +77,7 @@ class Auditor {
     let rootsAtBits: readonly TreeNode[] | undefined;
     for (let block = 0; block < end;) {
       this.#options.onProgress?.(block, end);
+      yield;
       block = this.#visit(block, end);
       if (block !== bitsLength) continue;
       rootsAtBits = this.#likelyRoots();

@@ -13,11 +13,16 @@ const MAX_ALL_HANDLES = 256;
 interface Handle {
   readonly file: Deno.FsFile;
   readonly key: string;
+  readonly path: string;
+  readonly access: Access;
   readonly cache: HandleCache;
 }
 
 /** What all caches have open, least recently used first. */
 const everywhere = new Set<Handle>();
+
+/** The last one of them: whoever reads or writes a large file asks for the same one all the time. */
+let newest: Handle | undefined;
 
 export class HandleCache {
   /** Least recently used first. */
@@ -35,6 +40,9 @@ export class HandleCache {
    * @throws {StorageError}
    */
   open(path: string, access: Access): Deno.FsFile | undefined {
+    if (newest?.cache === this && newest.path === path && newest.access === access) {
+      return newest.file;
+    }
     const key = `${access} ${path}`;
     let handle = this.#open.get(key);
     if (handle === undefined) {
@@ -45,13 +53,14 @@ export class HandleCache {
         const idlest: Handle = everywhere.values().next().value!;
         idlest.cache.#close(idlest);
       }
-      handle = { file, key, cache: this };
+      handle = { file, key, path, access, cache: this };
     } else {
       this.#open.delete(key);
       everywhere.delete(handle);
     }
     this.#open.set(key, handle);
     everywhere.add(handle);
+    newest = handle;
     return handle.file;
   }
 
@@ -70,6 +79,7 @@ export class HandleCache {
   #close(handle: Handle): void {
     this.#open.delete(handle.key);
     everywhere.delete(handle);
+    if (newest === handle) newest = undefined;
     handle.file.close();
   }
 }

@@ -18,3 +18,33 @@ export function delay(ms: number, signal?: AbortSignal): Promise<void> {
     signal?.addEventListener("abort", end);
   });
 }
+
+/** Other work gets its turn after so many milliseconds. */
+const TURN_MS = 20;
+
+/** Do a long computation to its end in one go. */
+export function atOnce<T>(steps: Generator<void, T, void>): T {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+  }
+}
+
+/** The same with other work let in between steps. @throws The signal's reason, once it is aborted. */
+export async function inTurns<T>(
+  steps: Generator<void, T, void>,
+  signal: AbortSignal,
+): Promise<T> {
+  try {
+    for (let turnAt = performance.now();;) {
+      const { done, value } = steps.next();
+      if (done) return value;
+      if (performance.now() - turnAt < TURN_MS) continue;
+      await nextTurn();
+      signal.throwIfAborted();
+      turnAt = performance.now();
+    }
+  } finally {
+    steps.return(undefined as never); // what it has open is closed
+  }
+}

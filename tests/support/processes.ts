@@ -5,6 +5,7 @@
  *     await using sharer = await trove(["share", folder, "--json"], { home });
  *     const { port } = await sharer.event("listening");
  */
+import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -12,6 +13,8 @@ const PEERS = `${ROOT}tests/peers/`;
 
 /** Time for a process to say what it is waited for, in milliseconds. */
 const EVENT_DEADLINE_MS = 60_000;
+/** The kernel's unit of processor time, in a second. */
+const CLOCK_TICKS = 100;
 /** Time to leave after SIGTERM before it is killed, in milliseconds. */
 const LEAVE_DEADLINE_MS = 5_000;
 
@@ -221,6 +224,19 @@ export class Process implements AsyncDisposable {
     }
   }
 
+  /** Processor time so far in seconds, the kernel's for it included; 0 once the process has ended. */
+  cpuSeconds(): number {
+    try {
+      const stat = Deno.readTextFileSync(`/proc/${this.pid}/stat`);
+      // The name in the second field may have blanks in it; what follows counts from the third.
+      const [user, system] = stat.slice(stat.lastIndexOf(")") + 2).split(" ").slice(11, 13);
+      return (Number(user) + Number(system)) / CLOCK_TICKS;
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound || this.#ended) return 0;
+      throw error;
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     const timer = setTimeout(() => this.signal("SIGKILL"), LEAVE_DEADLINE_MS);
     this.signal("SIGTERM");
@@ -288,9 +304,13 @@ function troveFlags(): string[] {
   return task.split(/\s+/).filter((word) => word.startsWith("-"));
 }
 
-/** What to put in front of trove's arguments to run it as its task does. */
+/**
+ * What to put in front of trove's arguments to run it as its task does.
+ *
+ * @param main Another main module, from the project's folder or absolute.
+ */
 export function troveCommand(main = "main.ts"): string[] {
-  return [Deno.execPath(), "run", ...troveFlags(), `${ROOT}${main}`];
+  return [Deno.execPath(), "run", ...troveFlags(), resolve(ROOT, main)];
 }
 
 /** Start trove, or another program around its main function, with these arguments. */

@@ -32,9 +32,13 @@ export function prove(
   addKnownNodes(knownByRemote, feed, request);
   while (!knownByRemote.has(node)) {
     const beside = sibling(node);
-    const held = feed.node(beside);
-    if (held === undefined) return proveRoot(feed, node, { nodes, knownByRemote });
-    if (!knownByRemote.has(beside)) nodes.push(held);
+    if (!knownByRemote.has(beside)) {
+      const held = feed.node(beside);
+      if (held === undefined) return proveRoot(feed, node, { nodes, knownByRemote });
+      nodes.push(held);
+    } else if (!feed.hasNode(beside)) {
+      return proveRoot(feed, node, { nodes, knownByRemote });
+    }
     node = parent(node);
   }
   return { nodes };

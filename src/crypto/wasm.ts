@@ -1,0 +1,110 @@
+/**
+ * The backend of one small WebAssembly module, many times as fast as JavaScript: `wasm/` is its
+ * source. What is rare is left to noble: keyed hashes, and the step from XSalsa20 to Salsa20.
+ */
+import { equalBytes, fromHex } from "../base/bytes.ts";
+import type { CryptoBackend, HashOptions, Keystream } from "./backend.ts";
+import { nobleBackend, subkey } from "./noble.ts";
+import { SALSA20_BLOCK_BYTES, salsa20State } from "./salsa20.ts";
+
+type CryptoModule = typeof import("./crypto.wasm");
+
+const HASH_BYTES = 32;
+
+/** BLAKE2b-256 of `proof`, as noble makes both: it comes out only if hash and keystream are right. */
+const PROOF_HASH = fromHex("7a84617a5ade0460e8283fe5e387fe64f5d51ce02e0387cd39132600c5cfed08");
+
+/**
+ * The backend, or undefined where the module does not run or does not compute what it should: an
+ * old processor without vectors, a runtime without WebAssembly.
+ */
+export async function openWasmBackend(): Promise<CryptoBackend | undefined> {
+  try {
+    const backend = new WasmBackend(await import("./crypto.wasm"));
+    return equalBytes(backend.hash([proof(backend)]), PROOF_HASH) ? backend : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The first 1,000 bytes of a keystream, in three pieces. */
+function proof(backend: CryptoBackend): Uint8Array {
+  const numbers = Uint8Array.from({ length: 56 }, (_, at) => at);
+  const keystream = backend.keystream(numbers.subarray(0, 32), numbers.subarray(32));
+  const bytes = new Uint8Array(1000);
+  keystream.apply(bytes.subarray(0, 1));
+  keystream.apply(bytes.subarray(1, 300));
+  keystream.apply(bytes.subarray(300));
+  return bytes;
+}
+
+export class WasmBackend implements CryptoBackend {
+  readonly name = "wasm";
+  readonly #module: CryptoModule;
+  /** What the module works on. Its memory does not grow, so that these views stay good. */
+  readonly #data: Uint8Array;
+  readonly #hash: Uint8Array;
+  readonly #words: Uint32Array;
+
+  constructor(module: CryptoModule) {
+    this.#module = module;
+    const { buffer } = module.memory;
+    this.#data = new Uint8Array(buffer, module.dataAt(), module.dataBytes());
+    this.#hash = new Uint8Array(buffer, module.hashAt(), HASH_BYTES);
+    this.#words = new Uint32Array(buffer, module.wordsAt(), 16);
+  }
+
+  hash(pieces: readonly Uint8Array[], options?: HashOptions): Uint8Array {
+    if (options !== undefined) return nobleBackend.hash(pieces, options);
+    const module = this.#module;
+    const data = this.#data;
+    module.begin();
+    let filled = 0;
+    for (const piece of pieces) {
+      let rest = piece;
+      // What just fits waits for more: the last of it is hashed in another way.
+      while (rest.length > data.length - filled) {
+        const room = data.length - filled;
+        data.set(rest.subarray(0, room), filled);
+        module.absorb();
+        rest = rest.subarray(room);
+        filled = 0;
+      }
+      data.set(rest, filled);
+      filled += rest.length;
+    }
+    module.finish(filled);
+    return this.#hash.slice();
+  }
+
+  keystream(key: Uint8Array, nonce: Uint8Array): Keystream {
+    return this.keystreamAt(key, nonce, 0);
+  }
+
+  /** As `keystream`, from the start of a later block on. */
+  keystreamAt(key: Uint8Array, nonce: Uint8Array, block: number): Keystream {
+    const state = salsa20State(subkey(key, nonce), nonce.subarray(16));
+    let at = block * SALSA20_BLOCK_BYTES;
+    const apply = (bytes: Uint8Array) => {
+      for (let rest = bytes; rest.length > 0;) {
+        const count = this.#xor(rest, state, at);
+        at += count;
+        rest = rest.subarray(count);
+      }
+    };
+    return { apply };
+  }
+
+  /** XOR as much as fits into the module with the keystream from its byte `at` on. */
+  #xor(bytes: Uint8Array, state: Uint32Array, at: number): number {
+    const used = at % SALSA20_BLOCK_BYTES;
+    const block = (at - used) / SALSA20_BLOCK_BYTES;
+    const count = Math.min(bytes.length, this.#data.length - used);
+    this.#words.set(state);
+    // The module starts at a block: the used part of the first one falls on bytes of no meaning.
+    this.#data.set(count === bytes.length ? bytes : bytes.subarray(0, count), used);
+    this.#module.keystream(used + count, block, block / 2 ** 32);
+    bytes.set(this.#data.subarray(used, used + count));
+    return count;
+  }
+}

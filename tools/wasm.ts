@@ -1,0 +1,56 @@
+/**
+ * Compile `wasm/`, which is AssemblyScript, to `src/crypto/crypto.wasm`. The result is kept in the
+ * repository, and `tests/crypto/wasm_build_test.ts` checks that it is what the source gives.
+ *
+ *     deno task wasm
+ */
+import { main as compile } from "assemblyscript/asc";
+
+export const MODULE = new URL("../src/crypto/crypto.wasm", import.meta.url);
+const SOURCES = new URL("../wasm/", import.meta.url);
+
+/** Two pages of memory, which never grow: views of it stay good. No runtime, for nothing allocates. */
+const FLAGS = [
+  ...["--outFile", "crypto.wasm", "-O3", "--runtime", "stub", "--noAssert", "--use", "abort="],
+  ...["--initialMemory", "2", "--maximumMemory", "2", "--enable", "simd"],
+];
+
+/**
+ * The module as its source gives it.
+ *
+ * @throws {Error} What the compiler says, where it refuses.
+ */
+export async function compileModule(): Promise<Uint8Array> {
+  let bytes: Uint8Array | undefined;
+  const said: string[] = [];
+  const stream = { write: (text: string | Uint8Array) => said.push(String(text)) > 0 };
+  const { error } = await compile(["crypto.ts", ...FLAGS], {
+    stdout: stream,
+    stderr: stream,
+    readFile: (name) => readSource(name),
+    writeFile: (name, contents) => {
+      if (name === "crypto.wasm" && typeof contents !== "string") bytes = contents;
+    },
+    listFiles: () => [],
+  });
+  if (error !== null || bytes === undefined || said.length > 0) {
+    throw new Error(`Cannot compile the module: ${said.join("")}`, { cause: error });
+  }
+  return bytes;
+}
+
+/** The compiler asks for files that may not be there, such as those of packages. */
+function readSource(name: string): string | null {
+  try {
+    return Deno.readTextFileSync(new URL(name, SOURCES));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
+  }
+}
+
+if (import.meta.main) {
+  const bytes = await compileModule();
+  Deno.writeFileSync(MODULE, bytes);
+  console.log(`${bytes.length} bytes`);
+}
