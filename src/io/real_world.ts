@@ -41,7 +41,7 @@ function output(stream: typeof Deno.stdout): Output {
     },
     get columns() {
       try {
-        return Deno.consoleSize().columns;
+        return Deno.consoleSize().columns || 80; // 0 where nobody said
       } catch {
         return 80;
       }
