@@ -20,6 +20,7 @@ import { announcedPort, type DiscoveryChoice, openSearch } from "./peer_search.t
 import { rememberedPeers, rememberPeers } from "./remembered_peers.ts";
 import { ShareJob } from "./share_job.ts";
 import { untilStopped } from "./stop_signals.ts";
+import { SyncedPeers, type UntilSynced } from "./synced_peers.ts";
 import { Synchronizer } from "./synchronizer.ts";
 
 export interface ShareArchiveOptions {
@@ -33,6 +34,8 @@ export interface ShareArchiveOptions {
   readonly discovery?: DiscoveryChoice;
   /** Stop serving after so many milliseconds. */
   readonly timeoutMs?: number;
+  /** Stop when so many peers have everything; to be stopped before that is a failure. */
+  readonly untilSynced?: UntilSynced;
   /** Import what changed in the folder first; on if not said otherwise. Without, nothing is followed. */
   readonly importFirst?: boolean;
   /** Follow changes of the folder while it is served; on if not said otherwise. */
@@ -97,7 +100,7 @@ export async function shareArchive(
   listener: PeerListener | undefined,
   options: ShareArchiveOptions & Opened,
 ): Promise<void> {
-  const { world, emit, network, signals } = options;
+  const { world, emit, network, signals, untilSynced } = options;
   if (archive.warning !== undefined) {
     emit({ event: "warning", code: "secret-key", message: archive.warning });
   }
@@ -107,29 +110,46 @@ export async function shareArchive(
   if (mayImport && !options.isNew) await checkOwnership(archive, options);
   const imports = mayImport && options.importFirst !== false;
   let published: PublishedArchive | undefined;
+  let onPublished = () => {};
   await using live = imports && options.watch !== false
-    ? new LiveImport(archive, { ...options, onCommit: (found) => published?.publish(found) })
+    ? new LiveImport(archive, {
+      ...options,
+      onCommit: (found) => {
+        published?.publish(found);
+        onPublished();
+      },
+    })
     : undefined;
   if (imports) await importFirst(archive, live, options);
 
   if (archive.writable) published = new PublishedArchive(archive, world);
   await using search = openSearch(options);
-  const job = new ShareJob(archive, { ...options, feeds: ONLY_ARCHIVE, published, live });
+  const feeds = ONLY_ARCHIVE;
+  const synced = untilSynced && new SyncedPeers(archive, untilSynced, { published, feeds, emit });
+  const job = new ShareJob(archive, { ...options, feeds, published, live, synced });
   const sync = new Synchronizer({
     ...{ world, listener, network, signals },
     found: search?.found,
     director: job,
     live: true,
     persistent: true,
+    ack: synced !== undefined,
   });
   published?.join(sync, ONLY_ARCHIVE);
   if (!(published?.servesContent ?? joinCopy(archive, sync))) {
     const message = "The list of files is not complete, so no files are served: clone it first";
+    if (synced !== undefined) throw new IncompleteError(message);
     emit({ event: "warning", code: "incomplete", message });
   }
+  onPublished = () => synced?.watch(sync);
+  onPublished();
   const primary = ONLY_ARCHIVE.metadata;
   for (const address of options.peers) sync.input({ kind: "found", address, primary });
-  if (options.stdio) sync.link(openStdio(), { onEnd: () => sync.stop() });
+  if (options.stdio) {
+    sync.link(openStdio(), {
+      onEnd: () => sync.stop(synced?.isDone === false ? synced.missed() : undefined),
+    });
+  }
   if (listener !== undefined) tellListening(listener, emit);
   search?.mapPort(announcedPort(listener));
   search?.begin(sync, {
@@ -140,7 +160,7 @@ export async function shareArchive(
     remembered: rememberedPeers(archive.paths),
   });
   try {
-    await serve(sync, live);
+    await serve(sync, live, synced);
   } finally {
     rememberPeers(archive.paths, sync.workingAddresses(primary));
   }
@@ -186,13 +206,18 @@ function joinCopy(archive: Archive, sync: Synchronizer): boolean {
 }
 
 /** Serve until it is over, and follow the folder meanwhile. */
-async function serve(sync: Synchronizer, live: LiveImport | undefined): Promise<void> {
+async function serve(
+  sync: Synchronizer,
+  live: LiveImport | undefined,
+  synced: SyncedPeers | undefined,
+): Promise<void> {
   const ended = new AbortController();
   const following = live?.run(ended.signal).catch((error) => sync.stop(error));
   try {
     await sync.run();
   } catch (error) {
-    if (!(error instanceof InterruptedError)) throw error;
+    // To be asked to stop is fine, unless there is something to be done first.
+    if (!(error instanceof InterruptedError) || synced?.isDone === false) throw error;
   } finally {
     ended.abort();
     await following;
