@@ -6,18 +6,20 @@ import { listenForPeers, type ListenOptions } from "../io/net.ts";
 import type { PeerListener } from "../io/peer_listener.ts";
 import type { PeerNetwork } from "../io/peer_network.ts";
 import { openStdio } from "../io/stdio.ts";
-import { inspectFolder } from "./archive_folder.ts";
+import { archiveIn, archivePaths, type FolderKind, inspectFolder } from "./archive_folder.ts";
 import { ONLY_ARCHIVE } from "./archive_feeds.ts";
 import { mapWorkingFiles } from "./checkout.ts";
 import type { Emit } from "./events.ts";
 import { importFolder } from "./import_folder.ts";
+import { checkGivenKey } from "./keys_import.ts";
 import { LiveImport, tellImported } from "./live_import.ts";
-import { type Archive, createArchive, openArchive } from "./open_archive.ts";
+import { type Archive, createArchive, openArchive, readPublicKey } from "./open_archive.ts";
 import { checkOwnership } from "./ownership.ts";
 import { PublishedArchive } from "./published_archive.ts";
 import { tellListening } from "./peer_news.ts";
 import { announcedPort, type DiscoveryChoice, openSearch } from "./peer_search.ts";
 import { rememberedPeers, rememberPeers } from "./remembered_peers.ts";
+import { refusePartialOwner } from "./selection_note.ts";
 import { ShareJob } from "./share_job.ts";
 import { untilStopped } from "./stop_signals.ts";
 import { SyncedPeers, type UntilSynced } from "./synced_peers.ts";
@@ -60,6 +62,11 @@ export interface ShareOptions extends ShareArchiveOptions {
   readonly listen?: ListenOptions;
   /** Keep every version's content. */
   readonly history?: boolean;
+  /**
+   * The secret key of the archive that is there, 64 bytes, where it is not in the key store. It is
+   * used and not kept.
+   */
+  readonly secretKey?: Uint8Array;
 }
 
 /**
@@ -75,10 +82,11 @@ export async function shareFolder(options: ShareOptions): Promise<void> {
       hint: "check the path",
     });
   }
+  if (options.secretKey !== undefined) checkBroughtKey(dir, kind, options.secretKey);
   // First, so that an address that cannot be had costs no import.
   using listener = options.listen === undefined ? undefined : await listenForPeers(options.listen);
   using archive = kind === "archive"
-    ? openArchive(dir, { world, access: "write" })
+    ? openArchive(dir, { world, access: "write", secretKey: options.secretKey })
     : createArchive(dir, world, options);
   if (options.history && !archive.keepsHistory) {
     throw new UsageError(
@@ -87,6 +95,22 @@ export async function shareFolder(options: ShareOptions): Promise<void> {
     );
   }
   await shareArchive(archive, listener, { ...options, isNew: kind !== "archive" });
+}
+
+/** @throws {UsageError} If the key must not be used with what is in the folder. */
+function checkBroughtKey(dir: string, kind: FolderKind, secretKey: Uint8Array): void {
+  if (kind !== "archive") {
+    // An archive that began anew under a key that was used before would be a second history.
+    throw new UsageError(
+      `Cannot share "${dir}" with the secret key that was given: no archive is there`,
+      {
+        hint: "fetch the archive into it first, with trove mirror, and then change its files",
+      },
+    );
+  }
+  const paths = archiveIn(dir) ?? archivePaths(dir);
+  checkGivenKey(secretKey, readPublicKey(paths), "share with");
+  refusePartialOwner(paths);
 }
 
 /**
