@@ -127,8 +127,14 @@ export async function share(dir: string, options: ShareOptions = {}): Promise<vo
   await run(options, async (common) => {
     const place = resolve(common.world.cwd(), dir);
     const serving = { ...common, dir: place, listen };
-    if (feedIn(place) !== undefined) await shareFeed(serving);
-    else await shareFolder({ ...options, ...serving });
+    if (feedIn(place) !== undefined) {
+      if (options.untilSynced !== undefined) {
+        throw new UsageError(`Cannot wait for peers of "${dir}": it is a feed by itself`, {
+          hint: "only of an archive it is known what its peers have to hold",
+        });
+      }
+      await shareFeed(serving);
+    } else await shareFolder({ ...options, ...serving });
   });
 }
 

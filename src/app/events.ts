@@ -101,6 +101,8 @@ type OneEvent =
   /** A block came and was verified; commands do not print it. `feed` is the synchronizer's number. */
   | { event: "block"; feed: number; block: number; bytes: number }
   | { event: "uploaded"; peer: string; version: number }
+  /** With `--until-synced`: that peer holds everything, as `peers` of those that are `wanted`. */
+  | { event: "confirmed"; peer: string; version: number; peers: number; wanted: number }
   /** `minor`: it is in the nature of things, and people who did not ask need not see it. */
   | { event: "warning"; code: string; message: string; minor?: boolean };
 

@@ -89,7 +89,7 @@ export interface ImportedKey {
  */
 export function importKey(paths: ArchivePaths, secretKey: Uint8Array, world: World): ImportedKey {
   const publicKey = readPublicKey(paths);
-  checkImported(secretKey, publicKey);
+  checkGivenKey(secretKey, publicKey, "import");
   using _lock = lockArchive(paths, world);
   const before = tryFind(paths, publicKey, world);
   if (before.path !== undefined) {
@@ -120,23 +120,28 @@ function tryFind(paths: ArchivePaths, publicKey: Uint8Array, world: World) {
   }
 }
 
-/** The key belongs to the archive, and can do what it is for. */
-function checkImported(secretKey: Uint8Array, publicKey: Uint8Array): void {
+/**
+ * See that a key belongs to an archive, and can do what it is for.
+ *
+ * @param what What is to be done with it, for the message.
+ * @throws {UsageError} If not. Nothing of the key is in the message.
+ */
+export function checkGivenKey(secretKey: Uint8Array, publicKey: Uint8Array, what: string): void {
   const derived = keyPair(secretKey.subarray(0, SEED_BYTES)).publicKey;
   if (!equalBytes(derived, secretKey.subarray(SEED_BYTES))) {
-    throw new UsageError("Cannot import this secret key: its two halves do not belong together", {
+    throw new UsageError(`Cannot ${what} this secret key: its two halves do not belong together`, {
       hint: "a digit may be wrong: copy it once more",
     });
   }
   if (!fitsPublicKey(secretKey, publicKey)) {
     throw new UsageError(
-      `Cannot import this secret key: it is for ${formatLink(derived)}, and this archive is ` +
+      `Cannot ${what} this secret key: it is for ${formatLink(derived)}, and this archive is ` +
         formatLink(publicKey),
     );
   }
   const message = toUtf8("trove keys import");
   if (!verify(message, sign(message, secretKey), publicKey)) {
-    throw new UsageError("Cannot import this secret key: what it signs cannot be verified");
+    throw new UsageError(`Cannot ${what} this secret key: what it signs cannot be verified`);
   }
 }
 

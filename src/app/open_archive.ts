@@ -214,14 +214,16 @@ export function createArchive(
  * Open the archive in a folder.
  *
  * @param options.asCopy Without its secret key, should it be our own: nothing can be signed.
+ * @param options.secretKey The secret key, 64 bytes that fit the archive, where somebody brings it:
+ *   it is used and not kept, and no other is looked for.
  * @throws {NotFoundError} If there is none.
  * @throws {LockedError} If it is to be written and another process does that.
  */
 export function openArchive(
   dir: string,
-  options: { world: World; access: Access; asCopy?: boolean },
+  options: { world: World; access: Access; asCopy?: boolean; secretKey?: Uint8Array },
 ): Archive {
-  const { world, access, asCopy } = options;
+  const { world, access, asCopy, secretKey: given } = options;
   if (inspectFolder(dir) !== "archive") {
     throw new NotFoundError(`Cannot find an archive in "${dir}"`, {
       hint: "name a folder that was shared or cloned before",
@@ -231,7 +233,8 @@ export function openArchive(
   const publicKey = readPublicKey(paths);
   using stack = new DisposableStack();
   const lock = access === "write" ? stack.use(lockArchive(paths, world)) : undefined;
-  const { secretKey, warning }: FoundKey = asCopy ? {} : findSecretKey(paths, publicKey, world);
+  const found = (): FoundKey => asCopy ? {} : findSecretKey(paths, publicKey, world);
+  const { secretKey, warning } = given === undefined ? found() : { secretKey: given };
   const metadata = openMetadata(paths, { publicKey, secretKey, access });
   stack.defer(() => metadata.close());
   const archive = new Archive({ paths, metadata, secretKey, access, lock, warning });

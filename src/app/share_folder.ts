@@ -6,20 +6,23 @@ import { listenForPeers, type ListenOptions } from "../io/net.ts";
 import type { PeerListener } from "../io/peer_listener.ts";
 import type { PeerNetwork } from "../io/peer_network.ts";
 import { openStdio } from "../io/stdio.ts";
-import { inspectFolder } from "./archive_folder.ts";
+import { archiveIn, archivePaths, type FolderKind, inspectFolder } from "./archive_folder.ts";
 import { ONLY_ARCHIVE } from "./archive_feeds.ts";
 import { mapWorkingFiles } from "./checkout.ts";
 import type { Emit } from "./events.ts";
 import { importFolder } from "./import_folder.ts";
+import { checkGivenKey } from "./keys_import.ts";
 import { LiveImport, tellImported } from "./live_import.ts";
-import { type Archive, createArchive, openArchive } from "./open_archive.ts";
+import { type Archive, createArchive, openArchive, readPublicKey } from "./open_archive.ts";
 import { checkOwnership } from "./ownership.ts";
 import { PublishedArchive } from "./published_archive.ts";
 import { tellListening } from "./peer_news.ts";
 import { announcedPort, type DiscoveryChoice, openSearch } from "./peer_search.ts";
 import { rememberedPeers, rememberPeers } from "./remembered_peers.ts";
+import { refusePartialOwner } from "./selection_note.ts";
 import { ShareJob } from "./share_job.ts";
 import { untilStopped } from "./stop_signals.ts";
+import { SyncedPeers, type UntilSynced } from "./synced_peers.ts";
 import { Synchronizer } from "./synchronizer.ts";
 
 export interface ShareArchiveOptions {
@@ -33,6 +36,8 @@ export interface ShareArchiveOptions {
   readonly discovery?: DiscoveryChoice;
   /** Stop serving after so many milliseconds. */
   readonly timeoutMs?: number;
+  /** Stop when so many peers have everything; to be stopped before that is a failure. */
+  readonly untilSynced?: UntilSynced;
   /** Import what changed in the folder first; on if not said otherwise. Without, nothing is followed. */
   readonly importFirst?: boolean;
   /** Follow changes of the folder while it is served; on if not said otherwise. */
@@ -57,6 +62,11 @@ export interface ShareOptions extends ShareArchiveOptions {
   readonly listen?: ListenOptions;
   /** Keep every version's content. */
   readonly history?: boolean;
+  /**
+   * The secret key of the archive that is there, 64 bytes, where it is not in the key store. It is
+   * used and not kept.
+   */
+  readonly secretKey?: Uint8Array;
 }
 
 /**
@@ -72,10 +82,11 @@ export async function shareFolder(options: ShareOptions): Promise<void> {
       hint: "check the path",
     });
   }
+  if (options.secretKey !== undefined) checkBroughtKey(dir, kind, options.secretKey);
   // First, so that an address that cannot be had costs no import.
   using listener = options.listen === undefined ? undefined : await listenForPeers(options.listen);
   using archive = kind === "archive"
-    ? openArchive(dir, { world, access: "write" })
+    ? openArchive(dir, { world, access: "write", secretKey: options.secretKey })
     : createArchive(dir, world, options);
   if (options.history && !archive.keepsHistory) {
     throw new UsageError(
@@ -84,6 +95,22 @@ export async function shareFolder(options: ShareOptions): Promise<void> {
     );
   }
   await shareArchive(archive, listener, { ...options, isNew: kind !== "archive" });
+}
+
+/** @throws {UsageError} If the key must not be used with what is in the folder. */
+function checkBroughtKey(dir: string, kind: FolderKind, secretKey: Uint8Array): void {
+  if (kind !== "archive") {
+    // An archive that began anew under a key that was used before would be a second history.
+    throw new UsageError(
+      `Cannot share "${dir}" with the secret key that was given: no archive is there`,
+      {
+        hint: "fetch the archive into it first, with trove mirror, and then change its files",
+      },
+    );
+  }
+  const paths = archiveIn(dir) ?? archivePaths(dir);
+  checkGivenKey(secretKey, readPublicKey(paths), "share with");
+  refusePartialOwner(paths);
 }
 
 /**
@@ -97,7 +124,7 @@ export async function shareArchive(
   listener: PeerListener | undefined,
   options: ShareArchiveOptions & Opened,
 ): Promise<void> {
-  const { world, emit, network, signals } = options;
+  const { world, emit, network, signals, untilSynced } = options;
   if (archive.warning !== undefined) {
     emit({ event: "warning", code: "secret-key", message: archive.warning });
   }
@@ -107,29 +134,46 @@ export async function shareArchive(
   if (mayImport && !options.isNew) await checkOwnership(archive, options);
   const imports = mayImport && options.importFirst !== false;
   let published: PublishedArchive | undefined;
+  let onPublished = () => {};
   await using live = imports && options.watch !== false
-    ? new LiveImport(archive, { ...options, onCommit: (found) => published?.publish(found) })
+    ? new LiveImport(archive, {
+      ...options,
+      onCommit: (found) => {
+        published?.publish(found);
+        onPublished();
+      },
+    })
     : undefined;
   if (imports) await importFirst(archive, live, options);
 
   if (archive.writable) published = new PublishedArchive(archive, world);
   await using search = openSearch(options);
-  const job = new ShareJob(archive, { ...options, feeds: ONLY_ARCHIVE, published, live });
+  const feeds = ONLY_ARCHIVE;
+  const synced = untilSynced && new SyncedPeers(archive, untilSynced, { published, feeds, emit });
+  const job = new ShareJob(archive, { ...options, feeds, published, live, synced });
   const sync = new Synchronizer({
     ...{ world, listener, network, signals },
     found: search?.found,
     director: job,
     live: true,
     persistent: true,
+    ack: synced !== undefined,
   });
   published?.join(sync, ONLY_ARCHIVE);
   if (!(published?.servesContent ?? joinCopy(archive, sync))) {
     const message = "The list of files is not complete, so no files are served: clone it first";
+    if (synced !== undefined) throw new IncompleteError(message);
     emit({ event: "warning", code: "incomplete", message });
   }
+  onPublished = () => synced?.watch(sync);
+  onPublished();
   const primary = ONLY_ARCHIVE.metadata;
   for (const address of options.peers) sync.input({ kind: "found", address, primary });
-  if (options.stdio) sync.link(openStdio(), { onEnd: () => sync.stop() });
+  if (options.stdio) {
+    sync.link(openStdio(), {
+      onEnd: () => sync.stop(synced?.isDone === false ? synced.missed() : undefined),
+    });
+  }
   if (listener !== undefined) tellListening(listener, emit);
   search?.mapPort(announcedPort(listener));
   search?.begin(sync, {
@@ -140,7 +184,7 @@ export async function shareArchive(
     remembered: rememberedPeers(archive.paths),
   });
   try {
-    await serve(sync, live);
+    await serve(sync, live, synced);
   } finally {
     rememberPeers(archive.paths, sync.workingAddresses(primary));
   }
@@ -186,13 +230,18 @@ function joinCopy(archive: Archive, sync: Synchronizer): boolean {
 }
 
 /** Serve until it is over, and follow the folder meanwhile. */
-async function serve(sync: Synchronizer, live: LiveImport | undefined): Promise<void> {
+async function serve(
+  sync: Synchronizer,
+  live: LiveImport | undefined,
+  synced: SyncedPeers | undefined,
+): Promise<void> {
   const ended = new AbortController();
   const following = live?.run(ended.signal).catch((error) => sync.stop(error));
   try {
     await sync.run();
   } catch (error) {
-    if (!(error instanceof InterruptedError)) throw error;
+    // To be asked to stop is fine, unless there is something to be done first.
+    if (!(error instanceof InterruptedError) || synced?.isDone === false) throw error;
   } finally {
     ended.abort();
     await following;

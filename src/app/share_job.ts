@@ -7,6 +7,7 @@ import type { LiveImport } from "./live_import.ts";
 import type { Archive } from "./open_archive.ts";
 import { tellPeerNews } from "./peer_news.ts";
 import type { PublishedArchive } from "./published_archive.ts";
+import type { SyncedPeers } from "./synced_peers.ts";
 import { RateMeter } from "./rates.ts";
 import type { Director, Synchronizer } from "./synchronizer.ts";
 
@@ -19,6 +20,8 @@ export interface ShareJobOptions {
   readonly published?: PublishedArchive;
   /** What follows the folder, if anything does. */
   readonly live?: LiveImport;
+  /** Stop when enough peers have everything; the timeout is a failure then. */
+  readonly synced?: SyncedPeers;
   readonly emit: Emit;
 }
 
@@ -42,6 +45,7 @@ export class ShareJob implements Director {
       return live.suspect();
     }
     tellPeerNews(report, emit);
+    this.#options.synced?.take(report, sync);
     if (report.kind === "uploaded") {
       this.#up.add(report.bytes, this.#now());
       this.#tellProgress(sync);
@@ -54,8 +58,9 @@ export class ShareJob implements Director {
   }
 
   onTick(sync: Synchronizer): void {
-    const { timeoutMs } = this.#options;
-    if (timeoutMs !== undefined && this.#now() - this.#startedAt >= timeoutMs) sync.stop();
+    const { timeoutMs, synced } = this.#options;
+    if (timeoutMs === undefined || this.#now() - this.#startedAt < timeoutMs) return;
+    sync.stop(synced === undefined || synced.isDone ? undefined : synced.missed(timeoutMs));
   }
 
   #tellProgress(sync: Synchronizer): void {

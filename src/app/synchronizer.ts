@@ -48,6 +48,8 @@ export interface SynchronizerOptions {
   readonly live: boolean;
   /** Keep dialling known addresses for ever. */
   readonly persistent: boolean;
+  /** Ask peers to say of each block that we sent when they have stored it. */
+  readonly ack?: boolean;
   /** Take connections from here; the synchronizer closes it. */
   readonly listener?: PeerListener;
   /** How peers are dialled, and how fast bytes come and go; directly and freely if absent. */
@@ -106,9 +108,9 @@ export class Synchronizer {
     this.#world = options.world;
     this.#director = options.director;
     const id = options.world.randomBytes(32);
-    const { live, persistent } = options;
+    const { live, persistent, ack } = options;
     const { maxPeers } = this.#network;
-    this.#core = new SyncCore({ id, live, persistent, maxPeers });
+    this.#core = new SyncCore({ id, live, persistent, maxPeers, ack });
   }
 
   get openPeers(): number {

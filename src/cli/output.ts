@@ -234,6 +234,11 @@ export class CommandOutput {
         return;
       case "uploaded":
         return this.say(`Peer ${event.peer} has everything (version ${event.version})`);
+      case "confirmed":
+        return this.say(
+          `Peer ${event.peer} holds everything of version ${event.version} ` +
+            `(${event.peers} of ${event.wanted})`,
+        );
       case "warning":
         if (this.#options.quiet || event.minor && !this.#options.verbose) return;
         this.#clearLine();

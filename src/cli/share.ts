@@ -1,11 +1,17 @@
 /** `trove share [dir]` */
+import { Option } from "commander";
+import { parseSecretKey, readKeyFile } from "../app/keys_import.ts";
 import { NamePublication } from "../app/names.ts";
+import { toUtf8 } from "../base/bytes.ts";
+import { UsageError } from "../base/errors.ts";
 import { count } from "../base/format.ts";
+import type { World } from "../base/world.ts";
 import { parseLink } from "../crypto/link.ts";
 import { type ArchiveEvent, share as shareFolder } from "../mod.ts";
 import { addCommand, addPeerOptions, addStdioOption, type CommandLine } from "./command_line.ts";
 import type { CommandContext, PeerOptions } from "./context.ts";
 import { addNameOptions, type NameCommandOptions, namesOf } from "./name_options.ts";
+import { addVersionOption, parsePeerCount } from "./options.ts";
 import type { CommandOutput } from "./output.ts";
 import { discoveryOf, listenAlways, networkOf } from "./peer_choices.ts";
 import { HiddenWarning } from "./search_lines.ts";
@@ -22,15 +28,38 @@ interface ShareCommandOptions extends PeerOptions, NameCommandOptions {
   readonly ignoreHidden?: boolean;
   readonly history?: boolean;
   readonly reuseContent?: boolean;
+  readonly untilSynced?: number;
+  readonly version?: number;
+  readonly keyFile?: string;
 }
+
+const ABOUT = `
+--until-synced ends it with exit code 0 once so many peers said of every block that they hold it: all
+entries, and the content of all files. A peer is a process: a reader that is started again counts
+anew. To be stopped before that is a failure, exit code 4 if it was --timeout.
+A secret key that is not in ~/.dat/secret_keys comes from --key-file, or else from TROVE_SECRET_KEY:
+what trove keys export prints. It is used and not kept.`;
 
 export function addShare({ program, world, perform }: CommandLine): void {
   const command = addCommand(program, {
     usage: "share [dir]",
     summary: "make an archive of a folder and serve it",
-    examples: ["share photos --port 3282", "share data --history  # keep every version"],
+    examples: [
+      "share photos --port 3282",
+      "share data --history  # keep every version",
+      "share site --until-synced 1 --timeout 10m   # in a job: until somebody has it all",
+    ],
   });
-  addStdioOption(addPeerOptions(addNameOptions(command), world, "stop sharing"))
+  command.addHelpText("after", ABOUT);
+  addVersionOption(
+    addStdioOption(addPeerOptions(addNameOptions(command), world, "stop sharing")),
+    "with --until-synced: of this version, or a newer one",
+  )
+    .addOption(
+      new Option("--until-synced <n>", "stop when so many peers hold everything")
+        .argParser(parsePeerCount),
+    )
+    .option("--key-file <file>", "take the archive's secret key from there")
     .option("--name <name>", "show what to publish so that this name leads to the archive")
     .option("--no-import", "serve what the archive holds, without a look at the folder")
     .option("--no-watch", "do not follow changes of the folder")
@@ -79,6 +108,12 @@ async function share(
   context: CommandContext,
 ): Promise<void> {
   const { world, output } = context;
+  const { untilSynced: peers, version } = options;
+  if (version !== undefined && peers === undefined) {
+    throw new UsageError("Cannot share a version: all of them are", {
+      hint: "--version says what peers are to hold: add --until-synced N",
+    });
+  }
   const network = networkOf(options, world);
   await using publication = options.name === undefined
     ? undefined
@@ -105,6 +140,8 @@ async function share(
     watch: options.watch,
     ignoreHidden: options.ignoreHidden,
     reuseContent: options.reuseContent,
+    secretKey: secretKeyOf(options, world),
+    untilSynced: peers === undefined ? undefined : { peers, version },
     onEvent: (event) => {
       if (warnings.take(event)) output.emit(event);
       hidden.take(event);
@@ -117,6 +154,19 @@ async function share(
       output.say("Press Ctrl-C to stop sharing");
     },
   });
+}
+
+/** Never from an argument, which others on the machine can see. */
+function secretKeyOf({ keyFile }: ShareCommandOptions, world: World): Uint8Array | undefined {
+  if (keyFile !== undefined) return parseSecretKey(readKeyFile(keyFile, world));
+  const text = world.env("TROVE_SECRET_KEY") ?? "";
+  if (text.trim() === "") return undefined;
+  try {
+    return parseSecretKey(toUtf8(text));
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    throw new UsageError(`${error.message} (from TROVE_SECRET_KEY)`, { hint: error.hint });
+  }
 }
 
 function whatIsFollowed({ watch, import: imports }: ShareCommandOptions): string {

@@ -17,18 +17,23 @@ import { isSameFile, kindOf } from "./no_follow.ts";
 /** Permission bits of a file whose entry has none. Source: hyperdrive falls back to the same. */
 const DEFAULT_MODE = 0o644;
 
+/** More than a double loses of today's time in seconds, less than anybody sees. */
+const TIME_SLACK_MS = 0.001;
+
 const MOVE_AWAY = "move it out of the way and run the same command again";
 
 /** Permission bits and modification time, as the entry has them. A link is not followed. */
 export function dress(path: string, file: { mode: number; mtime: number }): void {
   // The bits that give a program its owner's rights are not taken from strangers.
   const bits = (file.mode & 0o777) || DEFAULT_MODE;
-  const time = new Date(file.mtime);
+  // Seconds with a fraction, as the system call takes them, are a little less or more than what was
+  // meant; read again, a little less would be another millisecond.
+  const seconds = (file.mtime + TIME_SLACK_MS) / 1000;
   let fd: number | undefined;
   try {
     fd = openToDress(path);
     if (Deno.build.os !== "windows") fchmodSync(fd, bits);
-    if (!Number.isNaN(time.getTime())) futimesSync(fd, time, time);
+    if (!Number.isNaN(new Date(file.mtime).getTime())) futimesSync(fd, seconds, seconds);
   } catch (error) {
     throw storageError(`Cannot set mode and time of "${path}"`, error);
   } finally {

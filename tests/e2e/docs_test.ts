@@ -11,7 +11,7 @@ import { type TempFolder, tempFolder } from "../support/temp.ts";
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
 /** What the pages take for granted, by page. */
-const PAGES = ["keeping.md", "recovering.md"];
+const PAGES = ["ci.md", "keeping.md", "recovering.md"];
 
 /** A port that was free a moment ago. */
 function freePort(): string {

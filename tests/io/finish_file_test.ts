@@ -139,3 +139,15 @@ Deno.test("dress() opens a file that its mode closes to its owner", () => {
     assert.deepEqual([info.mode! & 0o777, info.mtime!.getTime()], [mode, 5000]);
   }
 });
+
+Deno.test("dress() gives a file its very millisecond, so that it is known again", () => {
+  using temp = tempFolder();
+  const path = temp.join("file");
+  Deno.writeTextFileSync(path, "");
+  for (const begin of [0, 1, 999, 1_500_000_000_000, 1_795_886_588_000, 4_102_444_800_000]) {
+    for (let ms = begin; ms < begin + 200; ms++) {
+      dress(path, { mode: 0o644, mtime: ms });
+      assert.equal(Deno.statSync(path).mtime!.getTime(), ms);
+    }
+  }
+});

@@ -39,6 +39,7 @@ export interface DriverOptions {
   /** The system takes nothing of what is sent, until `flush`. */
   readonly stuck?: boolean;
   /** See `SyncOptions`. */
+  readonly ack?: boolean;
   readonly maxPeers?: number;
   readonly maxPerHost?: number;
 }
@@ -85,8 +86,8 @@ export class CoreDriver {
   constructor(feed: MemoryFeed, options: DriverOptions = {}) {
     const { live = true, persistent = false, follow = false, stuck = false } = options;
     this.id = new Uint8Array(32).fill(9);
-    const { maxPeers, maxPerHost } = options;
-    this.core = new SyncCore({ id: this.id, live, persistent, maxPeers, maxPerHost });
+    const { maxPeers, maxPerHost, ack } = options;
+    this.core = new SyncCore({ id: this.id, live, persistent, maxPeers, maxPerHost, ack });
     this.#stuck = stuck;
     this.join(0, feed, 0);
     if (follow) this.give({ kind: "follow", feed: 0 });

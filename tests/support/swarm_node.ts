@@ -10,6 +10,8 @@ export interface NodeOptions {
   readonly feed: MemoryFeed;
   readonly live?: boolean;
   readonly persistent?: boolean;
+  /** Ask peers for acknowledgements. */
+  readonly ack?: boolean;
   /** Fetch everything. */
   readonly follow?: boolean;
   /** A second feed, which belongs to the first one's archive. */
@@ -90,7 +92,7 @@ export class Node {
   }
 
   #newCore(): SyncCore {
-    const { live = false, persistent = false } = this.options;
-    return new SyncCore({ id: this.#random.bytes(32), live, persistent });
+    const { live = false, persistent = false, ack } = this.options;
+    return new SyncCore({ id: this.#random.bytes(32), live, persistent, ack });
   }
 }

@@ -6,6 +6,7 @@ import { admitTo } from "./admission.ts";
 import { download } from "./downloads.ts";
 import { settleDuplicate } from "./duplicates.ts";
 import type { FeedState } from "./feed_state.ts";
+import { askFirst, askHoldings } from "./holdings.ts";
 import { MAX_ID_BYTES, MAX_UNKNOWN_CHANNELS } from "./limits.ts";
 import { FeedLink, type PeerState } from "./peer_state.ts";
 import { probe } from "./probe.ts";
@@ -15,9 +16,9 @@ import type { SyncState } from "./state.ts";
 export function greet(state: SyncState, peer: PeerState, primary: FeedState): void {
   state.assign(peer, primary.id);
   const link = name(state, peer, primary);
-  const { id, live } = state.options;
-  // We ask for no acknowledgements, and speak no extension.
-  state.send(peer, link, { type: "handshake", id, live, extensions: [], ack: false });
+  const { id, live, ack = false } = state.options;
+  // We speak no extension.
+  state.send(peer, link, { type: "handshake", id, live, extensions: [], ack });
   for (const feed of state.archiveOf(primary.id)) {
     if (feed !== primary) name(state, peer, feed);
   }
@@ -106,6 +107,7 @@ function begin(state: SyncState, peer: PeerState, link: FeedLink): void {
   if (peer.phase !== "open") return;
   download(state, peer, link);
   probe(state, peer, link);
+  askFirst(state, peer, link);
 }
 
 export function onInfo(state: SyncState, peer: PeerState, link: FeedLink, info: Info): void {
@@ -117,6 +119,7 @@ export function onInfo(state: SyncState, peer: PeerState, link: FeedLink, info: 
     peer.saidFinished = true;
     const { id, primary, address } = peer;
     state.report({ kind: "peer-finished", peer: id, primary, address });
+    askHoldings(state, peer);
   }
   // A remote that stays for news keeps the link; one that does not waits for us to end it. If we
   // do not stay ourselves, it is our director who knows when we are done.

@@ -9,6 +9,7 @@ import type { Range } from "../../base/ranges.ts";
 import type { BlockRequest, FeedReader, VerifiedBlock } from "../feed/reader.ts";
 import type { Message } from "../wire/messages.ts";
 import type { AddressOrigin } from "./addresses.ts";
+import type { WatchedFeed } from "./holdings.ts";
 import type { Comparison } from "./probe.ts";
 
 /** One live connection. Numbers are never used twice. */
@@ -42,6 +43,8 @@ export type Input =
   | { kind: "hold"; feed: FeedId; held: boolean }
   /** Compare what each peer holds of a feed with `against`; fetch nothing. `probed` follows. */
   | { kind: "probe"; feed: FeedId; against: FeedReader }
+  /** Tell which peers hold all of these blocks of an archive, in place of others before. */
+  | { kind: "watch"; primary: FeedId; feeds: readonly WatchedFeed[] }
   /** A peer for the archive of feed `primary` may be reached there. */
   | { kind: "found"; address: PeerAddress; primary: FeedId } & AddressOrigin
   /** Whether more addresses may be found: while so, the archive is not `alone`. */
@@ -125,6 +128,14 @@ export type Report =
   | { kind: "uploaded"; peer: PeerId; address: PeerAddress; feed: FeedId; bytes: number }
   /** That peer says it wants nothing more. */
   | { kind: "peer-finished"; peer: PeerId; primary?: FeedId; address: PeerAddress }
+  /** By its own word a peer holds all that is watched; `remoteId` names its process, in hex. */
+  | {
+    kind: "peer-holds";
+    peer: PeerId;
+    primary: FeedId;
+    address: PeerAddress;
+    remoteId?: string;
+  }
   /** Everything wanted of this feed is held, as far as any peer told. */
   | { kind: "complete"; feed: FeedId }
   /** A block that should be here cannot be read, or does not match the tree. */

@@ -4,6 +4,7 @@ import { Bitfield } from "../../base/bitfield.ts";
 import { RangeSet } from "../../base/ranges.ts";
 import type { BlockRequest } from "../feed/reader.ts";
 import { EarlyMessages } from "./early_messages.ts";
+import { Holding } from "./holdings.ts";
 import { hostOf } from "./hosts.ts";
 import type { FeedId, PeerAddress, PeerId, QuietEnd } from "./inputs.ts";
 import { CANCEL_MS, MAX_CANCELLED, MAX_NEWS_RUNS, MAX_REMOTE_PAGES } from "./limits.ts";
@@ -232,6 +233,10 @@ export class PeerState {
   sentAt: number;
   /** When the last bytes were flushed, or the outbox began to fill. */
   flushedAt: number;
+  /** What it is known to hold of what is watched. */
+  holding = new Holding();
+  /** When a block was last sent to it. */
+  uploadedAt = -Infinity;
   /** When it last answered a request for a block. */
   answeredAt = 0;
   /** When more of an unfinished frame came last. */

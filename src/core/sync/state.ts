@@ -4,6 +4,7 @@ import type { Message } from "../wire/messages.ts";
 import { AddressBook, type Dials } from "./addresses.ts";
 import { Chance } from "./chance.ts";
 import type { FeedState } from "./feed_state.ts";
+import type { WatchedFeed } from "./holdings.ts";
 import type { Effect, FeedId, PeerId, QuietEnd, Report } from "./inputs.ts";
 import {
   CLAIM_MS,
@@ -24,6 +25,8 @@ export interface SyncOptions {
   readonly persistent: boolean;
   /** All links together; nobody is dialled beyond. `MAX_PEERS` without it. */
   readonly maxPeers?: number;
+  /** Ask peers to say of each block that we sent when they have stored it. */
+  readonly ack?: boolean;
   /** Links that one host may open for one archive; this machine is exempt. `MAX_PER_HOST` without it. */
   readonly maxPerHost?: number;
 }
@@ -41,6 +44,8 @@ export class SyncState {
   readonly addresses = new Map<FeedId, AddressBook>();
   /** Archives for which more addresses may be found yet, by their primary feed. */
   readonly seeking = new Set<FeedId>();
+  /** What peers are to hold, by the primary feed of the archive. */
+  readonly watched = new Map<FeedId, readonly WatchedFeed[]>();
   readonly chance: Chance;
   readonly maxPeers: number;
   readonly maxPerHost: number;
@@ -76,6 +81,7 @@ export class SyncState {
     this.addresses.get(primary)?.close();
     this.addresses.delete(primary);
     this.seeking.delete(primary);
+    this.watched.delete(primary);
   }
 
   /** The feed with this discovery key, in hex. */

@@ -17,6 +17,7 @@ import {
 } from "./downloads.ts";
 import type { FeedMessage } from "./early_messages.ts";
 import { FeedState } from "./feed_state.ts";
+import { askAllAgain, onHolds, watch } from "./holdings.ts";
 import type { Effect, FeedId, Input, PeerAddress } from "./inputs.ts";
 import { isObtainable } from "./obtainable.ts";
 import { type FeedLink, PeerState } from "./peer_state.ts";
@@ -120,6 +121,9 @@ export class SyncCore {
         for (const { peer, link } of state.linksOf(feed)) probe(state, peer, link);
         return;
       }
+      case "watch":
+        if (!state.feeds.has(input.primary)) return;
+        return watch(state, input.primary, input.feeds);
       case "found":
         if (!state.feeds.has(input.primary)) return;
         state.addressesOf(input.primary).add(input.address, input.primary, state.now, input);
@@ -147,7 +151,8 @@ export class SyncCore {
       case "tick": {
         const gap = state.now - (this.#tickedAt ?? state.now);
         this.#tickedAt = state.now;
-        return onTick(state, gap);
+        onTick(state, gap);
+        return askAllAgain(state);
       }
       case "appended": {
         const feed = state.feeds.get(input.feed);
@@ -257,8 +262,10 @@ export class SyncCore {
         return onInfo(state, peer, link, message);
       case "have":
         onHave(state, peer, link, message);
+        onHolds(state, peer, message);
         return probe(state, peer, link);
       case "unhave":
+        peer.holding.restart();
         onUnhave(state, peer, link, message);
         return probe(state, peer, link);
       case "want":

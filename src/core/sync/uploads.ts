@@ -144,6 +144,7 @@ function answer(
   state.send(peer, link, { type: "data", index: request.block, value, nodes, signature });
   if (value === undefined) return;
   peer.useful = true;
+  peer.uploadedAt = state.now;
   const { id, address } = peer;
   state.report({ kind: "uploaded", peer: id, address, feed: feed.id, bytes: value.length });
 }
