@@ -26,7 +26,7 @@ export interface HashOptions {
 
 export interface CryptoBackend {
   readonly name: string;
-  /** BLAKE2b with 32-byte output over the pieces in order, without joining them. */
+  /** BLAKE2b with 32-byte output over the pieces in order, without joining or keeping them. */
   hash(pieces: readonly Uint8Array[], options?: HashOptions): Uint8Array;
   /** `key` 32 bytes, `nonce` 24 bytes. */
   keystream(key: Uint8Array, nonce: Uint8Array): Keystream;

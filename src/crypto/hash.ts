@@ -20,12 +20,14 @@ export interface IndexedHash extends Hashed {
 
 const DISCOVERY_MESSAGE = toUtf8("hypercore");
 
+/** Written anew for every leaf and parent: nobody keeps it. */
+const PREFIX = new Uint8Array(9);
+
 /** A type byte and a 64-bit number: what leaf and parent hashes begin with. */
 function prefix(type: number, value: number): Uint8Array {
-  const bytes = new Uint8Array(9);
-  bytes[0] = type;
-  writeUint64BE(bytes, 1, value);
-  return bytes;
+  PREFIX[0] = type;
+  writeUint64BE(PREFIX, 1, value);
+  return PREFIX;
 }
 
 /** Hash of a block: type 0, its byte length, its bytes. */
