@@ -151,7 +151,7 @@ export function onData(state: SyncState, peer: PeerState, link: FeedLink, data: 
   peer.answeredAt = state.now;
   peer.stalled = false;
   const isHere = feed.reader.hasBlock(index);
-  feed.received(bytes, isHere);
+  feed.received(index, bytes, isHere);
   if (isHere) return; // another peer was faster
   // Not wanted any more: there may be no place for it.
   if (!feed.isWanted(index)) return feed.settle(index);

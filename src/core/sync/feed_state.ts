@@ -12,7 +12,14 @@ import {
   MAX_WASTE_SHARE,
   REQUEST_COST,
 } from "./limits.ts";
+import type { FeedLink } from "./peer_state.ts";
 import { Rarity } from "./rarity.ts";
+
+/** An answer that is not needed any more and may come all the same. */
+interface LateAnswer {
+  readonly link: FeedLink;
+  readonly askedAt: number;
+}
 
 export class FeedState {
   readonly id: FeedId;
@@ -48,6 +55,8 @@ export class FeedState {
   /** Blocks that came, and those among them that were here already. */
   #received = 0;
   #wasted = 0;
+  /** Blocks that came from one of two peers and may come from the other as well. */
+  readonly #late = new Map<number, LateAnswer>();
   #wanted = new RangeSet();
   /** Everything wanted before this block is held. */
   #heldUpTo = 0;
@@ -161,10 +170,16 @@ export class FeedState {
     this.raced.delete(block);
   }
 
+  /** A block came, and the peer of another link owes it still: no Cancel is sure to be in time. */
+  mayComeLate(block: number, link: FeedLink, askedAt: number): void {
+    this.#late.set(block, { link, askedAt });
+  }
+
   /** Nobody is waited for any more. */
   forgetRequests(): void {
     this.reserved.clear();
     this.raced.clear();
+    this.#late.clear();
     this.restart();
   }
 
@@ -173,19 +188,27 @@ export class FeedState {
     return this.reserved.has(block) || this.sources.has(block);
   }
 
-  /** A block of so many bytes came; `wasted` if it was here already. */
-  received(bytes: number, wasted: boolean): void {
+  /** Block `block` of so many bytes came; `wasted` if it was here already. */
+  received(block: number, bytes: number, wasted: boolean): void {
     this.#received++;
-    if (wasted) this.#wasted++;
+    if (wasted) {
+      this.#wasted++;
+      this.#late.delete(block);
+    }
     this.cost += (REQUEST_COST + bytes - this.cost) / 8;
   }
 
-  /** Whether few enough blocks came twice to ask for some twice. */
+  /** Whether few enough blocks came twice, or may yet, to ask for one more of another peer. */
   get mayRace(): boolean {
-    if (this.#wasted >= MAX_WASTE + this.#received * MAX_WASTE_SHARE) return false;
+    for (const [block, { link, askedAt }] of this.#late) {
+      // Answers come about in the order of the requests: that one was dropped.
+      if (link.answeredUpTo > askedAt) this.#late.delete(block);
+    }
+    const twice = this.#wasted + this.#late.size;
+    if (twice >= MAX_WASTE + this.#received * MAX_WASTE_SHARE) return false;
     // In a small feed a few blocks are a large part.
     const blocks = this.#received + this.reserved.size;
-    return this.#wasted + this.raced.size < blocks * MAX_SMALL_WASTE_SHARE;
+    return twice + this.raced.size + 1 <= blocks * MAX_SMALL_WASTE_SHARE;
   }
 }
 

@@ -40,6 +40,8 @@ export class FeedLink {
   readonly inFlight = new Map<number, Asked>();
   /** When the oldest of them became the oldest. */
   oldestSince = 0;
+  /** When the latest of those requests was made that were answered; Infinity: no more answers come. */
+  answeredUpTo = -Infinity;
   /** Blocks that were cancelled and may come all the same; undefined: not counted as owed. */
   readonly cancelled = new Map<number, Asked | undefined>();
   /** Where the search for blocks stands: see `pick`. */
@@ -81,6 +83,7 @@ export class FeedLink {
     const asked = this.#take(block, now);
     if (asked === undefined) return false;
     this.window.answered(asked, cost, now);
+    this.answeredUpTo = Math.max(this.answeredUpTo, asked.at);
     // Requests are answered about in their order: what was cancelled before this one is through.
     this.#settleCancelled(asked.at);
     return true;
@@ -113,6 +116,7 @@ export class FeedLink {
   forgetRequests(): void {
     for (const asked of this.inFlight.values()) this.window.drop(asked);
     this.inFlight.clear();
+    this.answeredUpTo = Infinity;
   }
 
   /** Whether the remote lacks some block before `told`. */

@@ -114,7 +114,7 @@ function race(state: SyncState, peer: PeerState, link: FeedLink, feed: FeedState
   if (races.length === 0) link.racedAt = now;
   races.sort((a, b) => b.leftMs - a.leftMs);
   for (const { block } of races.slice(0, MAX_RACES)) {
-    if (feed.raced.size >= MAX_FEED_RACES || peer.phase !== "open") return;
+    if (!feed.mayRace || feed.raced.size >= MAX_FEED_RACES || peer.phase !== "open") return;
     request(state, peer, link, block);
   }
 }
@@ -127,8 +127,11 @@ export function cancelElsewhere(
   from: PeerState,
 ): void {
   for (const { peer, link } of state.linksOf(feed)) {
+    const asked = link.inFlight.get(block);
+    if (peer === from || asked === undefined) continue;
+    feed.mayComeLate(block, link, asked.at);
     // One that lets everything wait still owes its oldest block: by that it is judged.
-    if (peer !== from && !peer.stalled) cancel(state, peer, link, block);
+    if (!peer.stalled) cancel(state, peer, link, block);
   }
 }
 
