@@ -15,6 +15,9 @@ import {
 import type { FeedLink } from "./peer_state.ts";
 import { Rarity } from "./rarity.ts";
 
+/** The expected cost of a request is a mean of about so many blocks, the last ones. */
+const COST_BLOCKS = 8;
+
 /** An answer that is not needed any more and may come all the same. */
 interface LateAnswer {
   readonly link: FeedLink;
@@ -52,10 +55,12 @@ export class FeedState {
   epoch = 1;
   /** What a request is expected to cost: the usual block and the fixed part. */
   cost: number;
+  /** How many blocks that follows from. */
+  #costsKnown = 0;
   /** Blocks that came, and those among them that were here already. */
   #received = 0;
   #wasted = 0;
-  /** Blocks that came from one of two peers and may come from the other as well. */
+  /** Blocks that may come from two peers: one of them is not waited for any more. */
   readonly #late = new Map<number, LateAnswer>();
   #wanted = new RangeSet();
   /** Everything wanted before this block is held. */
@@ -68,6 +73,7 @@ export class FeedState {
     this.name = toHex(reader.discoveryKey);
     const bytes = id === primary ? ENTRY_BLOCK_BYTES : CONTENT_BLOCK_BYTES;
     const { length, byteLength } = reader;
+    if (length > 0) this.#costsKnown = COST_BLOCKS;
     this.cost = REQUEST_COST + (length > 0 ? byteLength / length : bytes);
     this.rarity = new Rarity(id);
   }
@@ -168,9 +174,10 @@ export class FeedState {
     this.reserved.delete(block);
     this.returned.delete(block);
     this.raced.delete(block);
+    this.#late.delete(block);
   }
 
-  /** A block came, and the peer of another link owes it still: no Cancel is sure to be in time. */
+  /** A block is not waited for any more on this link, but no Cancel is sure to be in time. */
   mayComeLate(block: number, link: FeedLink, askedAt: number): void {
     this.#late.set(block, { link, askedAt });
   }
@@ -195,20 +202,36 @@ export class FeedState {
       this.#wasted++;
       this.#late.delete(block);
     }
-    this.cost += (REQUEST_COST + bytes - this.cost) / 8;
+    if (this.#costsKnown < COST_BLOCKS) this.#costsKnown++;
+    this.cost += (REQUEST_COST + bytes - this.cost) / this.#costsKnown;
   }
 
   /** Whether few enough blocks came twice, or may yet, to ask for one more of another peer. */
   get mayRace(): boolean {
+    const twice = this.#twice;
+    if (twice >= MAX_WASTE + this.#received * MAX_WASTE_SHARE) return false;
+    // In a small feed a few blocks are a large part.
+    return twice + this.raced.size + 1 <= this.#blocks * MAX_SMALL_WASTE_SHARE;
+  }
+
+  /**
+   * How many times as long as usual an answer is waited for: blocks that came twice show that the
+   * usual time is too short for the peers at hand.
+   */
+  get caution(): number {
+    return 1 + this.#wasted / Math.max(1, this.#blocks * MAX_WASTE_SHARE);
+  }
+
+  get #twice(): number {
     for (const [block, { link, askedAt }] of this.#late) {
       // Answers come about in the order of the requests: that one was dropped.
       if (link.answeredUpTo > askedAt) this.#late.delete(block);
     }
-    const twice = this.#wasted + this.#late.size;
-    if (twice >= MAX_WASTE + this.#received * MAX_WASTE_SHARE) return false;
-    // In a small feed a few blocks are a large part.
-    const blocks = this.#received + this.reserved.size;
-    return twice + this.raced.size + 1 <= blocks * MAX_SMALL_WASTE_SHARE;
+    return this.#wasted + this.#late.size;
+  }
+
+  get #blocks(): number {
+    return this.#received + this.reserved.size;
   }
 }
 

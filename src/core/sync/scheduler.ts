@@ -14,13 +14,16 @@ import {
   MAX_FEED_RACES,
   MAX_RACES,
   MIN_REQUESTS,
+  PATIENCE,
   RACE_GAIN_MS,
   RACE_PAUSE_MS,
+  REQUEST_MS,
   WANT_BLOCKS,
 } from "./limits.ts";
 import type { FeedLink, PeerState } from "./peer_state.ts";
 import { type Choice, pick } from "./picker.ts";
 import type { SyncState } from "./state.ts";
+import type { Asked } from "./window.ts";
 
 /** Ask a peer for as many blocks as its window has room for. */
 export function askForBlocks(
@@ -105,7 +108,7 @@ function race(state: SyncState, peer: PeerState, link: FeedLink, feed: FeedState
       if (!feed.reserved.has(block) || feed.raced.has(block)) continue;
       if (!link.remote.has(block) || !feed.isWanted(block)) continue;
       // One that is late may take as much longer again.
-      const dueMs = asked.at + other.peer.window.hopedMs(asked.queued) - now;
+      const dueMs = asked.at + other.peer.window.hopedMs(queuedOf(asked, feed)) - now;
       const gainMs = Math.abs(dueMs) - 2 * oneMs;
       if (gainMs <= (dueMs > 0 ? RACE_GAIN_MS : LATE_RACE_GAIN_MS)) continue;
       races.push({ block, leftMs: Math.abs(dueMs) });
@@ -165,7 +168,7 @@ export function giveBackExcess(
   feed: FeedState,
 ): void {
   for (const [block, asked] of [...link.inFlight].reverse()) {
-    const expected = peer.window.expectedMs(asked.queued);
+    const expected = peer.window.expectedMs(queuedOf(asked, feed));
     if (expected === undefined || asked.at + expected - state.now < EXCESS_MS) return;
     if (link.inFlight.size <= MIN_REQUESTS) return;
     if (feed.reserved.get(block) !== peer.id || link.probe?.asked === block) continue;
@@ -187,16 +190,20 @@ export function giveBackOverdue(
   feed: FeedState,
 ): void {
   const { window } = peer;
-  const stuck = isStuck(peer, link, state.now);
+  const stuck = isStuck(state, peer, link, feed);
   let isLate = false;
   for (const [block, asked] of [...link.inFlight]) {
-    const overdue = state.now - asked.at >= window.patienceMs(asked.queued);
-    if (!stuck && !overdue) break;
+    const age = state.now - asked.at;
+    const patience = window.patienceMs(queuedOf(asked, feed));
+    if (!stuck && age < patience) break;
     if (feed.reserved.get(block) !== peer.id || link.probe?.asked === block) continue;
     if (!isElsewhere(state, feed, block, peer)) continue;
+    // Who answers others in their order answers this one too: until that is in doubt it is a race.
+    if (!stuck && age < Math.max(REQUEST_MS, patience) && !feed.mayRace) break;
     feed.release(block, peer.id);
     isLate = true;
     if (!stuck || peer.stalled) {
+      if (!stuck) feed.mayComeLate(block, link, asked.at);
       cancel(state, peer, link, block);
     } else {
       feed.raced.add(block);
@@ -207,14 +214,22 @@ export function giveBackOverdue(
 }
 
 /** Whether a peer should have answered by now, and let nothing come instead. */
-function isStuck(peer: PeerState, link: FeedLink, now: number): boolean {
+function isStuck(state: SyncState, peer: PeerState, link: FeedLink, feed: FeedState): boolean {
   const [oldest] = link.inFlight.values();
   if (oldest === undefined) return false;
   const { window } = peer;
   // From its last answer on only one more block had to come.
   const since = Math.max(oldest.at, peer.answeredAt, peer.progressAt);
-  const queued = since === oldest.at ? oldest.queued : oldest.cost;
-  return now - since >= window.patienceMs(queued);
+  const queued = since === oldest.at ? queuedOf(oldest, feed) : Math.max(oldest.cost, feed.cost);
+  const patience = window.patienceMs(queued);
+  // Our own line may be what it waits for, and other blocks that came late show what is usual here.
+  const longer = Math.max(feed.caution * patience, PATIENCE * state.line.backlogMs);
+  return state.now - since >= Math.max(patience, Math.min(REQUEST_MS, longer));
+}
+
+/** What a peer had to answer up to a request, by what blocks turned out to cost since. */
+function queuedOf({ queued, cost }: Asked, feed: FeedState): number {
+  return queued * Math.max(1, feed.cost / cost);
 }
 
 function isElsewhere(state: SyncState, feed: FeedState, block: number, than: PeerState): boolean {

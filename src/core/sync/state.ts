@@ -13,6 +13,7 @@ import {
   MAX_STRIKES,
   SMALL_MESSAGE_BYTES,
 } from "./limits.ts";
+import { Line } from "./line.ts";
 import type { FeedLink, PeerState } from "./peer_state.ts";
 
 export interface SyncOptions {
@@ -39,6 +40,7 @@ export class SyncState {
   readonly #peersOf = new Map<FeedId, Set<PeerState>>();
   /** Where peers may be, by the primary feed of the archive they are for. */
   readonly addresses = new Map<FeedId, AddressBook>();
+  readonly line = new Line();
   readonly chance: Chance;
   readonly maxPeers: number;
   readonly maxPerHost: number;
