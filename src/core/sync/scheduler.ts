@@ -173,6 +173,8 @@ export function giveBackExcess(
     if (link.inFlight.size <= MIN_REQUESTS) return;
     if (feed.reserved.get(block) !== peer.id || link.probe?.asked === block) continue;
     if (!isElsewhere(state, feed, block, peer)) continue;
+    if (!feed.mayRace) return;
+    feed.mayComeLate(block, link, asked.at);
     feed.release(block, peer.id);
     cancel(state, peer, link, block);
   }
