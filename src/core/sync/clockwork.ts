@@ -42,16 +42,10 @@ export function onTick(state: SyncState, gap: number): void {
       state.effects.push({ kind: "unlink", peer: peer.id, reason: "closed" });
     }
   }
-  measureLine(state, gap);
+  state.line.measure(state.peers.values(), gap);
   checkDownloads(state);
   makeRoom(state);
   dial(state);
-}
-
-function measureLine(state: SyncState, ms: number): void {
-  let owed = 0;
-  for (const { window, stalled } of state.peers.values()) if (!stalled) owed += window.owed;
-  state.line.measure(owed, ms);
 }
 
 /** What peers owe, feed by feed. A feed without a peer has nothing to wait for. */

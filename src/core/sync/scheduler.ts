@@ -225,7 +225,7 @@ function isStuck(state: SyncState, peer: PeerState, link: FeedLink, feed: FeedSt
   const queued = since === oldest.at ? queuedOf(oldest, feed) : Math.max(oldest.cost, feed.cost);
   const patience = window.patienceMs(queued);
   // Our own line may be what it waits for, and other blocks that came late show what is usual here.
-  const longer = Math.max(feed.caution * patience, PATIENCE * state.line.backlogMs);
+  const longer = Math.max(feed.caution * patience, PATIENCE * state.line.busyMs(peer));
   return state.now - since >= Math.max(patience, Math.min(REQUEST_MS, longer));
 }
 
