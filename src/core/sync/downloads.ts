@@ -145,9 +145,7 @@ export function onData(state: SyncState, peer: PeerState, link: FeedLink, data: 
   const feed = state.feeds.get(link.feed)!;
   const { index, value } = data;
   const bytes = value?.length ?? 0;
-  if (!link.answer(index, state.now, costOf(bytes)) && !link.forgive(index)) {
-    return onUnasked(state, peer, link, data);
-  }
+  if (!link.answer(index, state.now, costOf(bytes))) return onUnasked(state, peer, link, data);
   peer.answeredAt = state.now;
   peer.stalled = false;
   const isHere = feed.reader.hasBlock(index);

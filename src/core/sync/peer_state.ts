@@ -78,10 +78,14 @@ export class FeedLink {
     return true;
   }
 
-  /** The block came; `cost` is what it really costs. Answers whether it was asked for. */
+  /**
+   * The block came; `cost` is what it really costs. Answers whether it was asked for. One that was
+   * cancelled meanwhile tells as much of the peer's pace.
+   */
   answer(block: number, now: number, cost: number): boolean {
-    const asked = this.#take(block, now);
-    if (asked === undefined) return false;
+    const asked = this.#take(block, now) ?? this.cancelled.get(block);
+    const wasCancelled = this.cancelled.delete(block);
+    if (asked === undefined) return wasCancelled;
     this.window.answered(asked, cost, now);
     this.answeredUpTo = Math.max(this.answeredUpTo, asked.at);
     // Requests are answered about in their order: what was cancelled before this one is through.
@@ -100,7 +104,7 @@ export class FeedLink {
     if (oldestAsked !== undefined) this.window.drop(oldestAsked);
   }
 
-  /** A cancelled block came, or was refused. Answers whether there was one. */
+  /** A cancelled block was refused. Answers whether there was one. */
   forgive(block: number): boolean {
     const asked = this.cancelled.get(block);
     if (asked !== undefined) this.window.drop(asked);
