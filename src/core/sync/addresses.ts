@@ -1,6 +1,15 @@
 /** The memory of where peers may be: what to dial next, when to try again, when to give up. */
 import type { FeedId, PeerAddress } from "./inputs.ts";
-import { BAN_MS, MAX_ADDRESSES, MAX_BAN_MS, MAX_DIALS, RETRY_JITTER, RETRY_MS } from "./limits.ts";
+import {
+  BAN_MS,
+  EARLY_BREAK_MS,
+  EARLY_BREAKS,
+  MAX_ADDRESSES,
+  MAX_BAN_MS,
+  MAX_DIALS,
+  RETRY_JITTER,
+  RETRY_MS,
+} from "./limits.ts";
 
 /**
  * `shared`: it leads to a peer that another link leads to as well, and is of no use while that one
@@ -21,6 +30,9 @@ interface Known {
   breaches: number;
   /** It led to a connection at some time. */
   wasLinked: boolean;
+  /** So many links in a row were lost early, and what they brought, on the average of late. */
+  earlyBreaks: number;
+  brought: number;
   /** The id of the peer that a shared one leads to. */
   remoteId?: string;
 }
@@ -81,6 +93,8 @@ export class AddressBook {
       proven: false,
       breaches: 0,
       wasLinked: false,
+      earlyBreaks: 0,
+      brought: 0,
     };
     this.#known.set(address, known);
     this.#counts.waiting++;
@@ -153,12 +167,25 @@ export class AddressBook {
     return this.#known.get(address)?.proven ?? false;
   }
 
-  /** The link there was lost while it brought blocks: the address is due at once. */
-  lost(address: PeerAddress, now: number): void {
+  /**
+   * The link there was lost while it brought blocks: the address is due at once.
+   *
+   * @param link Since when it was up, and what its answers cost.
+   */
+  lost(address: PeerAddress, now: number, link: { since: number; brought: number }): void {
     const known = this.#known.get(address);
     if (known === undefined || known.state === "given-up") return;
     known.failures = 0;
+    known.earlyBreaks = now - link.since < EARLY_BREAK_MS ? known.earlyBreaks + 1 : 0;
+    const weight = known.earlyBreaks > 1 ? 1 / 4 : 1;
+    known.brought += (link.brought - known.brought) * weight;
     this.#wait(known, now);
+  }
+
+  /** What links there bring before they break, if they do so again and again. */
+  breaksAfter(address: PeerAddress): number {
+    const known = this.#known.get(address);
+    return known !== undefined && known.earlyBreaks >= EARLY_BREAKS ? known.brought : Infinity;
   }
 
   /** The address failed or its link ended. Answers the wait until the next try, if there is one. */

@@ -245,7 +245,9 @@ function retry(
     return;
   }
   // Each try that is answered brings more, so this comes to an end by itself.
-  if (peer.brings && reason !== "done") return book.lost(address, state.now);
+  if (peer.brings && reason !== "done") {
+    return book.lost(address, state.now, { since: peer.linkedAt, brought: peer.window.delivered });
+  }
   // A peer that hangs up during the greeting most likely does not have the archive: this counts
   // twice, so that it is asked again, but not for long. One that had it may be busy.
   if (!opened && !book.isProven(address)) book.failed(address, state.now);
