@@ -95,7 +95,7 @@ Deno.test("a reader whose link broke near the end counts when it has the rest", 
   await using sharer = await shareWithTrove(folder, { home: temp.folder("owner") }, [
     ...["--until-synced", "1", "--timeout", "30s"],
   ]);
-  await using proxy = new CuttingProxy(sharer.address, [2_800_000]);
+  await using proxy = await CuttingProxy.listen(sharer.address, [2_800_000]);
   const copy = temp.join("copy");
   const from = { link: sharer.link, address: proxy.address };
   const exit = await cloneWithTrove([from], copy, { home: temp.folder("home") });

@@ -1,34 +1,50 @@
 /**
- * A proxy between two peers on loopback that cuts their connection after given numbers of bytes, and
+ * A proxy between two peers on loopback that resets their connection after given numbers of bytes, and
  * counts what it passed on.
+ *
+ * A reset is what a router that forgot a connection sends, and worse than an end: what the receiving
+ * system has and its program did not read yet is thrown away. It needs `node:net`, for `Deno.TcpConn`
+ * only ends connections.
  */
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 
 export class CuttingProxy implements AsyncDisposable {
-  /** Where to dial instead of the target. */
-  readonly address: string;
-  readonly #listener: Deno.TcpListener;
-  readonly #target: Deno.ConnectOptions;
+  readonly #server: Server;
+  readonly #target: { readonly host: string; readonly port: number };
   readonly #cuts: number[];
-  readonly #open = new Set<Deno.Conn>();
-  readonly #tasks = new Set<Promise<void>>();
-  readonly #accepting: Promise<void>;
+  readonly #open = new Set<Socket>();
   #down = 0;
   #made = 0;
+
+  private constructor(target: string, cuts: readonly number[]) {
+    const { hostname, port } = new URL(`tcp://${target}`);
+    this.#target = { host: hostname, port: Number(port) };
+    this.#cuts = [...cuts].sort((a, b) => a - b);
+    this.#server = createServer({ noDelay: true }, (client) => this.#join(client));
+  }
 
   /**
    * @param target HOST:PORT of the peer behind it.
    * @param cuts After how many bytes from there, counted over all connections, one is cut.
    */
-  constructor(target: string, cuts: readonly number[] = []) {
-    const { hostname, port } = new URL(`tcp://${target}`);
-    this.#target = { hostname, port: Number(port) };
-    this.#cuts = [...cuts].sort((a, b) => a - b);
-    this.#listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    this.address = `127.0.0.1:${this.#listener.addr.port}`;
-    this.#accepting = this.#accept();
+  static async listen(target: string, cuts: readonly number[]): Promise<CuttingProxy> {
+    const proxy = new CuttingProxy(target, cuts);
+    proxy.#server.listen(0, "127.0.0.1");
+    await once(proxy.#server, "listening");
+    return proxy;
   }
 
-  /** Bytes that came from the target and were passed on. */
+  /** Where to dial instead of the target. */
+  get address(): string {
+    return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /**
+   * Bytes from the target that were sent on to the one who dialled, whether that one read them or a
+   * reset threw them away. What the proxy read beyond the place of a cut never left it: that the
+   * target wrote so far ahead is because both are on one machine, and no line carried it.
+   */
   get bytesDown(): number {
     return this.#down;
   }
@@ -38,77 +54,42 @@ export class CuttingProxy implements AsyncDisposable {
     return this.#made;
   }
 
-  async #accept(): Promise<void> {
-    for await (const client of this.#listener) {
-      const task = this.#join(client).finally(() => this.#tasks.delete(task));
-      this.#tasks.add(task);
-    }
-  }
-
-  async #join(client: Deno.Conn): Promise<void> {
-    this.#open.add(client);
-    try {
-      const server = await Deno.connect(this.#target);
-      this.#open.add(server);
-      try {
-        // What was passed on before the cut arrives: how much that is does not depend on the load.
-        const cut = async () => {
-          this.#close(server);
-          await client.closeWrite();
-        };
-        const up = this.#pass(client, server).catch(() => drain(client));
-        await Promise.all([up, this.#passDown(server, client, cut)]);
-      } finally {
-        this.#close(server);
-      }
-    } catch {
+  #join(client: Socket): void {
+    const server = connect({ ...this.#target, noDelay: true });
+    for (const [socket, other] of [[client, server], [server, client]]) {
+      this.#open.add(socket);
       // Nobody is there, or one of the two went away: that is what the other gets to see.
-    } finally {
-      this.#close(client);
+      socket.on("error", () => other.destroy());
+      socket.on("close", () => {
+        this.#open.delete(socket);
+        if (!other.destroyed) other.end();
+      });
     }
+    client.pipe(server);
+    server.on("data", (piece) => this.#passDown(piece as Uint8Array, server, client));
+    server.on("end", () => client.end());
   }
 
-  /** From the one who dialled: nothing is counted. */
-  async #pass(from: Deno.Conn, to: Deno.Conn): Promise<void> {
-    const piece = new Uint8Array(64 * 1024);
-    for (let count = await from.read(piece); count !== null; count = await from.read(piece)) {
-      await writeAll(to, piece.subarray(0, count));
-    }
-    await to.closeWrite();
-  }
-
-  async #passDown(from: Deno.Conn, to: Deno.Conn, cut: () => Promise<void>): Promise<void> {
-    const piece = new Uint8Array(64 * 1024);
-    for (let count = await from.read(piece); count !== null; count = await from.read(piece)) {
-      const left = (this.#cuts[0] ?? Infinity) - this.#down;
-      const passed = Math.min(count, left);
-      this.#down += passed;
-      if (passed > 0) await writeAll(to, piece.subarray(0, passed));
-      if (left > count) continue;
-      this.#cuts.shift();
+  /** Send a piece on, or as much of it as there is up to the next cut, before more is read. */
+  #passDown(piece: Uint8Array, server: Socket, client: Socket): void {
+    const left = (this.#cuts[0] ?? Infinity) - this.#down;
+    const passed = piece.subarray(0, left);
+    this.#down += passed.length;
+    const isCut = left <= piece.length;
+    if (isCut) this.#cuts.shift();
+    server.pause();
+    client.write(passed, () => {
+      if (!isCut) return server.resume();
       this.#made++;
-      return await cut();
-    }
-    await to.closeWrite();
-  }
-
-  #close(conn: Deno.Conn): void {
-    if (this.#open.delete(conn)) conn.close();
+      client.resetAndDestroy();
+      server.resetAndDestroy();
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#listener.close();
-    for (const conn of [...this.#open]) this.#close(conn);
-    await Promise.all([this.#accepting.catch(() => {}), ...this.#tasks]);
+    const closed = [...this.#open].map((socket) => once(socket, "close"));
+    for (const socket of this.#open) socket.destroy();
+    this.#server.close();
+    await Promise.all([once(this.#server, "close"), ...closed]);
   }
-}
-
-/** Read until the other end closes: what it goes on saying is for nobody. */
-async function drain(from: Deno.Conn): Promise<void> {
-  const piece = new Uint8Array(64 * 1024);
-  while (await from.read(piece) !== null);
-}
-
-async function writeAll(to: Deno.Conn, bytes: Uint8Array): Promise<void> {
-  for (let rest = bytes; rest.length > 0;) rest = rest.subarray(await to.write(rest));
 }

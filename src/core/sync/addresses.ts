@@ -2,6 +2,8 @@
 import type { FeedId, PeerAddress } from "./inputs.ts";
 import {
   BAN_MS,
+  EARLY_BREAK_MS,
+  EARLY_BREAKS,
   MAX_ADDRESSES,
   MAX_BAN_MS,
   MAX_DIALS,
@@ -47,6 +49,9 @@ interface Known {
   wasLinked: boolean;
   /** A peer of the archive shook hands there. */
   hasAnswered: boolean;
+  /** So many links in a row were lost early, and what they brought, on the average of late. */
+  earlyBreaks: number;
+  brought: number;
   /** The id of the peer that a shared one leads to. */
   remoteId?: string;
 }
@@ -126,6 +131,8 @@ export class AddressBook {
       breaches: 0,
       wasLinked: false,
       hasAnswered: false,
+      earlyBreaks: 0,
+      brought: 0,
     };
     this.#known.set(address, known);
     this.#counts.waiting++;
@@ -214,12 +221,25 @@ export class AddressBook {
     return this.#known.get(address)?.discovered ?? false;
   }
 
-  /** The link there was lost while it brought blocks: the address is due at once. */
-  lost(address: PeerAddress, now: number): void {
+  /**
+   * The link there was lost while it brought blocks: the address is due at once.
+   *
+   * @param link Since when it was up, and what its answers cost.
+   */
+  lost(address: PeerAddress, now: number, link: { since: number; brought: number }): void {
     const known = this.#known.get(address);
     if (known === undefined || known.state === "given-up") return;
     known.failures = 0;
+    known.earlyBreaks = now - link.since < EARLY_BREAK_MS ? known.earlyBreaks + 1 : 0;
+    const weight = known.earlyBreaks > 1 ? 1 / 4 : 1;
+    known.brought += (link.brought - known.brought) * weight;
     this.#wait(known, now);
+  }
+
+  /** What links there bring before they break, if they do so again and again. */
+  breaksAfter(address: PeerAddress): number {
+    const known = this.#known.get(address);
+    return known !== undefined && known.earlyBreaks >= EARLY_BREAKS ? known.brought : Infinity;
   }
 
   /** The address failed or its link ended. Answers the wait until the next try, if there is one. */

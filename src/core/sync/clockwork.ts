@@ -42,6 +42,7 @@ export function onTick(state: SyncState, gap: number): void {
       state.effects.push({ kind: "unlink", peer: peer.id, reason: "closed" });
     }
   }
+  state.line.measure(state.peers.values(), gap);
   checkDownloads(state);
   makeRoom(state);
   dial(state);
@@ -247,7 +248,9 @@ function retry(
     return;
   }
   // Each try that is answered brings more, so this comes to an end by itself.
-  if (peer.brings && reason !== "done") return book.lost(address, state.now);
+  if (peer.brings && reason !== "done") {
+    return book.lost(address, state.now, { since: peer.linkedAt, brought: peer.window.delivered });
+  }
   const retryMs = opened ? book.failed(address, state.now) : book.refused(address, state.now);
   if (opened) return;
   const text = reason instanceof TroveError

@@ -145,13 +145,12 @@ export function onData(state: SyncState, peer: PeerState, link: FeedLink, data: 
   const feed = state.feeds.get(link.feed)!;
   const { index, value } = data;
   const bytes = value?.length ?? 0;
-  if (!link.answer(index, state.now, costOf(bytes)) && !link.forgive(index)) {
-    return onUnasked(state, peer, link, data);
-  }
+  if (!link.answer(index, state.now, costOf(bytes))) return onUnasked(state, peer, link, data);
   peer.answeredAt = state.now;
   peer.stalled = false;
   const isHere = feed.reader.hasBlock(index);
-  feed.received(bytes, isHere);
+  feed.received(index, bytes, isHere);
+  state.line.add(costOf(bytes));
   if (isHere) return; // another peer was faster
   // Not wanted any more: there may be no place for it.
   if (!feed.isWanted(index)) return feed.settle(index);
@@ -169,8 +168,9 @@ export function onData(state: SyncState, peer: PeerState, link: FeedLink, data: 
     state.unlink(peer, error);
     return downloadFromAll(state, feed);
   }
-  if (feed.raced.has(index)) cancelElsewhere(state, feed, index, peer);
+  const isOwed = feed.raced.has(index) || feed.reserved.get(index) !== peer.id;
   feed.settle(index);
+  if (isOwed) cancelElsewhere(state, feed, index, peer);
   peer.useful = true;
   peer.brings = true;
   link.doubtedSince = undefined;

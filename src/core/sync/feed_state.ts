@@ -12,7 +12,17 @@ import {
   MAX_WASTE_SHARE,
   REQUEST_COST,
 } from "./limits.ts";
+import type { FeedLink } from "./peer_state.ts";
 import { Rarity } from "./rarity.ts";
+
+/** The expected cost of a request is a mean of about so many blocks, the last ones. */
+const COST_BLOCKS = 8;
+
+/** An answer that is not needed any more and may come all the same. */
+interface LateAnswer {
+  readonly link: FeedLink;
+  readonly askedAt: number;
+}
 
 export class FeedState {
   readonly id: FeedId;
@@ -45,9 +55,13 @@ export class FeedState {
   epoch = 1;
   /** What a request is expected to cost: the usual block and the fixed part. */
   cost: number;
+  /** How many blocks that follows from. */
+  #costsKnown = 0;
   /** Blocks that came, and those among them that were here already. */
   #received = 0;
   #wasted = 0;
+  /** Blocks that may come from two peers: one of them is not waited for any more. */
+  readonly #late = new Map<number, LateAnswer>();
   #wanted = new RangeSet();
   /** Everything wanted before this block is held. */
   #heldUpTo = 0;
@@ -59,6 +73,7 @@ export class FeedState {
     this.name = toHex(reader.discoveryKey);
     const bytes = id === primary ? ENTRY_BLOCK_BYTES : CONTENT_BLOCK_BYTES;
     const { length, byteLength } = reader;
+    if (length > 0) this.#costsKnown = COST_BLOCKS;
     this.cost = REQUEST_COST + (length > 0 ? byteLength / length : bytes);
     this.rarity = new Rarity(id);
   }
@@ -159,12 +174,19 @@ export class FeedState {
     this.reserved.delete(block);
     this.returned.delete(block);
     this.raced.delete(block);
+    this.#late.delete(block);
+  }
+
+  /** A block is not waited for any more on this link, but no Cancel is sure to be in time. */
+  mayComeLate(block: number, link: FeedLink, askedAt: number): void {
+    this.#late.set(block, { link, askedAt });
   }
 
   /** Nobody is waited for any more. */
   forgetRequests(): void {
     this.reserved.clear();
     this.raced.clear();
+    this.#late.clear();
     this.restart();
   }
 
@@ -173,19 +195,43 @@ export class FeedState {
     return this.reserved.has(block) || this.sources.has(block);
   }
 
-  /** A block of so many bytes came; `wasted` if it was here already. */
-  received(bytes: number, wasted: boolean): void {
+  /** Block `block` of so many bytes came; `wasted` if it was here already. */
+  received(block: number, bytes: number, wasted: boolean): void {
     this.#received++;
-    if (wasted) this.#wasted++;
-    this.cost += (REQUEST_COST + bytes - this.cost) / 8;
+    if (wasted) {
+      this.#wasted++;
+      this.#late.delete(block);
+    }
+    if (this.#costsKnown < COST_BLOCKS) this.#costsKnown++;
+    this.cost += (REQUEST_COST + bytes - this.cost) / this.#costsKnown;
   }
 
-  /** Whether few enough blocks came twice to ask for some twice. */
+  /** Whether few enough blocks came twice, or may yet, to ask for one more of another peer. */
   get mayRace(): boolean {
-    if (this.#wasted >= MAX_WASTE + this.#received * MAX_WASTE_SHARE) return false;
+    const twice = this.#twice;
+    if (twice >= MAX_WASTE + this.#received * MAX_WASTE_SHARE) return false;
     // In a small feed a few blocks are a large part.
-    const blocks = this.#received + this.reserved.size;
-    return this.#wasted + this.raced.size < blocks * MAX_SMALL_WASTE_SHARE;
+    return twice + this.raced.size + 1 <= this.#blocks * MAX_SMALL_WASTE_SHARE;
+  }
+
+  /**
+   * How many times as long as usual an answer is waited for: blocks that came twice show that the
+   * usual time is too short for the peers at hand.
+   */
+  get caution(): number {
+    return 1 + this.#wasted / Math.max(1, this.#blocks * MAX_WASTE_SHARE);
+  }
+
+  get #twice(): number {
+    for (const [block, { link, askedAt }] of this.#late) {
+      // Answers come about in the order of the requests: that one was dropped.
+      if (link.answeredUpTo > askedAt) this.#late.delete(block);
+    }
+    return this.#wasted + this.#late.size;
+  }
+
+  get #blocks(): number {
+    return this.#received + this.reserved.size;
   }
 }
 

@@ -35,6 +35,14 @@ export const GAP_MEMORY_MS = 10_000;
 /** What waits at a peer beyond one round trip: others give a request up after 6 s. */
 export const MAX_QUEUE_MS = 2000;
 
+/**
+ * A peer to which so many links in a row were lost, each within this time, is asked for this part of
+ * what they brought at once: what is on its way is lost with the next one as well.
+ */
+export const EARLY_BREAKS = 2;
+export const EARLY_BREAK_MS = 60_000;
+export const BREAK_SHARE = 1 / 32;
+
 /** A peer that has not told by then what entries it has is asked for content all the same. */
 export const ENTRIES_MS = 3000;
 

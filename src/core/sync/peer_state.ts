@@ -41,6 +41,8 @@ export class FeedLink {
   readonly inFlight = new Map<number, Asked>();
   /** When the oldest of them became the oldest. */
   oldestSince = 0;
+  /** When the latest of those requests was made that were answered; Infinity: no more answers come. */
+  answeredUpTo = -Infinity;
   /** Blocks that were cancelled and may come all the same; undefined: not counted as owed. */
   readonly cancelled = new Map<number, Asked | undefined>();
   /** Where the search for blocks stands: see `pick`. */
@@ -77,11 +79,16 @@ export class FeedLink {
     return true;
   }
 
-  /** The block came; `cost` is what it really costs. Answers whether it was asked for. */
+  /**
+   * The block came; `cost` is what it really costs. Answers whether it was asked for. One that was
+   * cancelled meanwhile tells as much of the peer's pace.
+   */
   answer(block: number, now: number, cost: number): boolean {
-    const asked = this.#take(block, now);
-    if (asked === undefined) return false;
+    const asked = this.#take(block, now) ?? this.cancelled.get(block);
+    const wasCancelled = this.cancelled.delete(block);
+    if (asked === undefined) return wasCancelled;
     this.window.answered(asked, cost, now);
+    this.answeredUpTo = Math.max(this.answeredUpTo, asked.at);
     // Requests are answered about in their order: what was cancelled before this one is through.
     this.#settleCancelled(asked.at);
     return true;
@@ -98,7 +105,7 @@ export class FeedLink {
     if (oldestAsked !== undefined) this.window.drop(oldestAsked);
   }
 
-  /** A cancelled block came, or was refused. Answers whether there was one. */
+  /** A cancelled block was refused. Answers whether there was one. */
   forgive(block: number): boolean {
     const asked = this.cancelled.get(block);
     if (asked !== undefined) this.window.drop(asked);
@@ -114,6 +121,7 @@ export class FeedLink {
   forgetRequests(): void {
     for (const asked of this.inFlight.values()) this.window.drop(asked);
     this.inFlight.clear();
+    this.answeredUpTo = Infinity;
   }
 
   /** Whether the remote lacks some block before `told`. */

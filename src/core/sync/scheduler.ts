@@ -14,13 +14,16 @@ import {
   MAX_FEED_RACES,
   MAX_RACES,
   MIN_REQUESTS,
+  PATIENCE,
   RACE_GAIN_MS,
   RACE_PAUSE_MS,
+  REQUEST_MS,
   WANT_BLOCKS,
 } from "./limits.ts";
 import type { FeedLink, PeerState } from "./peer_state.ts";
 import { type Choice, pick } from "./picker.ts";
 import type { SyncState } from "./state.ts";
+import type { Asked } from "./window.ts";
 
 /** Ask a peer for as many blocks as its window has room for. */
 export function askForBlocks(
@@ -105,7 +108,7 @@ function race(state: SyncState, peer: PeerState, link: FeedLink, feed: FeedState
       if (!feed.reserved.has(block) || feed.raced.has(block)) continue;
       if (!link.remote.has(block) || !feed.isWanted(block)) continue;
       // One that is late may take as much longer again.
-      const dueMs = asked.at + other.peer.window.hopedMs(asked.queued) - now;
+      const dueMs = asked.at + other.peer.window.hopedMs(queuedOf(asked, feed)) - now;
       const gainMs = Math.abs(dueMs) - 2 * oneMs;
       if (gainMs <= (dueMs > 0 ? RACE_GAIN_MS : LATE_RACE_GAIN_MS)) continue;
       races.push({ block, leftMs: Math.abs(dueMs) });
@@ -114,7 +117,7 @@ function race(state: SyncState, peer: PeerState, link: FeedLink, feed: FeedState
   if (races.length === 0) link.racedAt = now;
   races.sort((a, b) => b.leftMs - a.leftMs);
   for (const { block } of races.slice(0, MAX_RACES)) {
-    if (feed.raced.size >= MAX_FEED_RACES || peer.phase !== "open") return;
+    if (!feed.mayRace || feed.raced.size >= MAX_FEED_RACES || peer.phase !== "open") return;
     request(state, peer, link, block);
   }
 }
@@ -127,8 +130,11 @@ export function cancelElsewhere(
   from: PeerState,
 ): void {
   for (const { peer, link } of state.linksOf(feed)) {
+    const asked = link.inFlight.get(block);
+    if (peer === from || asked === undefined) continue;
+    feed.mayComeLate(block, link, asked.at);
     // One that lets everything wait still owes its oldest block: by that it is judged.
-    if (peer !== from && !peer.stalled) cancel(state, peer, link, block);
+    if (!peer.stalled) cancel(state, peer, link, block);
   }
 }
 
@@ -162,11 +168,13 @@ export function giveBackExcess(
   feed: FeedState,
 ): void {
   for (const [block, asked] of [...link.inFlight].reverse()) {
-    const expected = peer.window.expectedMs(asked.queued);
+    const expected = peer.window.expectedMs(queuedOf(asked, feed));
     if (expected === undefined || asked.at + expected - state.now < EXCESS_MS) return;
     if (link.inFlight.size <= MIN_REQUESTS) return;
     if (feed.reserved.get(block) !== peer.id || link.probe?.asked === block) continue;
     if (!isElsewhere(state, feed, block, peer)) continue;
+    if (!feed.mayRace) return;
+    feed.mayComeLate(block, link, asked.at);
     feed.release(block, peer.id);
     cancel(state, peer, link, block);
   }
@@ -184,16 +192,20 @@ export function giveBackOverdue(
   feed: FeedState,
 ): void {
   const { window } = peer;
-  const stuck = isStuck(peer, link, state.now);
+  const stuck = isStuck(state, peer, link, feed);
   let isLate = false;
   for (const [block, asked] of [...link.inFlight]) {
-    const overdue = state.now - asked.at >= window.patienceMs(asked.queued);
-    if (!stuck && !overdue) break;
+    const age = state.now - asked.at;
+    const patience = window.patienceMs(queuedOf(asked, feed));
+    if (!stuck && age < patience) break;
     if (feed.reserved.get(block) !== peer.id || link.probe?.asked === block) continue;
     if (!isElsewhere(state, feed, block, peer)) continue;
+    // Who answers others in their order answers this one too: until that is in doubt it is a race.
+    if (!stuck && age < Math.max(REQUEST_MS, patience) && !feed.mayRace) break;
     feed.release(block, peer.id);
     isLate = true;
     if (!stuck || peer.stalled) {
+      if (!stuck) feed.mayComeLate(block, link, asked.at);
       cancel(state, peer, link, block);
     } else {
       feed.raced.add(block);
@@ -204,14 +216,22 @@ export function giveBackOverdue(
 }
 
 /** Whether a peer should have answered by now, and let nothing come instead. */
-function isStuck(peer: PeerState, link: FeedLink, now: number): boolean {
+function isStuck(state: SyncState, peer: PeerState, link: FeedLink, feed: FeedState): boolean {
   const [oldest] = link.inFlight.values();
   if (oldest === undefined) return false;
   const { window } = peer;
   // From its last answer on only one more block had to come.
   const since = Math.max(oldest.at, peer.answeredAt, peer.progressAt);
-  const queued = since === oldest.at ? oldest.queued : oldest.cost;
-  return now - since >= window.patienceMs(queued);
+  const queued = since === oldest.at ? queuedOf(oldest, feed) : Math.max(oldest.cost, feed.cost);
+  const patience = window.patienceMs(queued);
+  // Our own line may be what it waits for, and other blocks that came late show what is usual here.
+  const longer = Math.max(feed.caution * patience, PATIENCE * state.line.busyMs(peer));
+  return state.now - since >= Math.max(patience, Math.min(REQUEST_MS, longer));
+}
+
+/** What a peer had to answer up to a request, by what blocks turned out to cost since. */
+function queuedOf({ queued, cost }: Asked, feed: FeedState): number {
+  return queued * Math.max(1, feed.cost / cost);
 }
 
 function isElsewhere(state: SyncState, feed: FeedState, block: number, than: PeerState): boolean {

@@ -14,6 +14,7 @@ import {
   MAX_STRIKES,
   SMALL_MESSAGE_BYTES,
 } from "./limits.ts";
+import { Line } from "./line.ts";
 import type { FeedLink, PeerState } from "./peer_state.ts";
 
 export interface SyncOptions {
@@ -46,6 +47,7 @@ export class SyncState {
   readonly seeking = new Set<FeedId>();
   /** What peers are to hold, by the primary feed of the archive. */
   readonly watched = new Map<FeedId, readonly WatchedFeed[]>();
+  readonly line = new Line();
   readonly chance: Chance;
   readonly maxPeers: number;
   readonly maxPerHost: number;

@@ -145,7 +145,9 @@ export class SyncCore {
         if (input.primary === undefined) return admit(state, peer);
         const primary = state.feeds.get(input.primary);
         if (primary === undefined) return state.unlink(peer, "closed"); // its archive left
-        state.addressesOf(primary.id).linked(peer.address);
+        const book = state.addressesOf(primary.id);
+        book.linked(peer.address);
+        peer.window.expectBreak(book.breaksAfter(peer.address));
         return greet(state, peer, primary);
       }
       case "tick": {

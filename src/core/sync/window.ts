@@ -6,6 +6,7 @@
  * any answer makes, so that feeds of tiny and of large blocks go by one measure.
  */
 import {
+  BREAK_SHARE,
   GAP_MEMORY_MS,
   MAX_QUEUE_MS,
   MAX_REQUESTS,
@@ -45,11 +46,27 @@ export class Window {
   /** The most that may be owed. */
   size = START_WINDOW;
   #delivered = 0;
+  /** What the links before this one brought, if they broke early; else this one is not held back. */
+  #breaksAfter = Infinity;
   #deliveredAt = 0;
   /** The longest pause between two answers of late: some peers send a second's worth at a time. */
   #gap = 0;
   /** The rate is the peer's, and not that of what it was asked for. */
   #isPacing = false;
+
+  /**
+   * Links to this peer broke early again and again, after answers that cost so much: what is on its way
+   * then is lost, so this one is asked for a small part of that at once until it holds longer.
+   */
+  expectBreak(afterCost: number): void {
+    this.#breaksAfter = afterCost;
+    this.size = Math.min(this.size, this.#safe);
+  }
+
+  /** What all answers so far cost. */
+  get delivered(): number {
+    return this.#delivered;
+  }
 
   ask(cost: number, now: number): Asked {
     if (this.count === 0) this.#deliveredAt = now; // it had nothing to do: no time of its own
@@ -92,7 +109,7 @@ export class Window {
     const target = this.rate * (this.rtt + queueMs);
     // By what was answered at most: this doubles in a round trip, and a burst out of some buffer
     // opens the window by no more than the burst.
-    this.size = Math.min(target, Math.max(this.size, START_WINDOW) + cost);
+    this.size = Math.min(target, Math.max(this.size, START_WINDOW) + cost, this.#safe);
   }
 
   /** The peer did not keep up: ask for little until its answers say otherwise. */
@@ -104,13 +121,19 @@ export class Window {
   /** How many requests of this cost may be added. */
   room(cost: number): number {
     const blocks = Math.floor((this.size - this.owed) / cost);
-    return Math.min(Math.max(blocks, MIN_REQUESTS - this.count), this.#most - this.count);
+    const least = this.#safe < MIN_REQUESTS * cost ? 1 : MIN_REQUESTS;
+    return Math.min(Math.max(blocks, least - this.count), this.#most - this.count);
   }
 
   /** How many must be free before any are asked for: see `REQUEST_BATCH`. */
   batch(cost: number): number {
     const blocks = Math.min(this.size / cost, this.#most);
     return Math.min(REQUEST_BATCH, Math.max(1, Math.floor(blocks / 4)));
+  }
+
+  /** The most that may be owed for the sake of a link that may break. */
+  get #safe(): number {
+    return Math.max(this.#breaksAfter, this.#delivered) * BREAK_SHARE;
   }
 
   get #most(): number {

@@ -222,3 +222,22 @@ Deno.test("AddressBook dials by rank what failed as often", () => {
   book.add("late:1", 0, 0, { discovered: true, rank: 3 });
   assert.deepEqual(book.due(1000).map(({ address }) => address), ["late:1", "given:1", "near:1"]);
 });
+
+Deno.test("AddressBook knows what links bring that break early more than once in a row", () => {
+  const book = new AddressBook({ persistent: false });
+  const address = "127.0.0.1:3282";
+  book.add(address, 0, 0);
+  const breaksAt = (now: number, since: number, brought: number) => {
+    book.due(now);
+    book.linked(address);
+    book.lost(address, now, { since, brought });
+    return book.breaksAfter(address);
+  };
+  assert.equal(book.breaksAfter(address), Infinity);
+  assert.equal(breaksAt(10_000, 0, 5000), Infinity, "once is nothing");
+  assert.equal(breaksAt(20_000, 10_000, 1000), 4000, "the mean follows");
+  assert.equal(breaksAt(30_000, 20_000, 0), 3000);
+  assert.equal(breaksAt(100_000, 30_000, 9000), Infinity, "that one held for more than a minute");
+  assert.equal(breaksAt(110_000, 100_000, 7000), Infinity);
+  assert.equal(breaksAt(120_000, 110_000, 7000), 7000, "and what was before does not count");
+});

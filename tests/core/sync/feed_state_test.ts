@@ -188,3 +188,30 @@ Deno.test("FeedState agrees with a plain search for any wants, holdings and clai
     { seed: 11, numRuns: 300 },
   );
 });
+
+Deno.test("a race counts as a block that comes twice until its loser has answered something later", () => {
+  const state = stateOf(emptyCopy(ownFeed(60)));
+  const [slow, fast] = [claims([0, 60]), claims([0, 60])];
+  for (let block = 0; block < 50; block++) {
+    state.reserve(block, 1);
+    slow.expect(block, 0, state.cost);
+  }
+  let races = 0;
+  for (; state.mayRace; races++) {
+    state.reserve(races, 2);
+    fast.expect(races, 100, state.cost);
+    // The faster one answers at once, the other is sent a Cancel, and may not hear it in time.
+    state.settle(races);
+    state.mayComeLate(races, slow, slow.inFlight.get(races)!.at);
+    slow.cancel(races, 100);
+    state.received(races, 100, false);
+  }
+  assert.equal(races, 2, "one in twenty-five of 50 blocks");
+  slow.expect(50, 200, state.cost);
+  slow.answer(50, 300, state.cost);
+  assert.ok(state.mayRace, "what was cancelled before the request answered does not come any more");
+  state.received(0, 100, true);
+  state.received(1, 100, true);
+  assert.ok(!state.mayRace, "these came all the same");
+  assert.ok(state.caution > 2);
+});

@@ -10,9 +10,9 @@ const BLOCK_BYTES = 20;
 const COST = REQUEST_COST + BLOCK_BYTES;
 
 /** A feed of blocks of one size. */
-function evenFeed(blocks: number): MemoryFeed {
+function evenFeed(blocks: number, blockBytes = BLOCK_BYTES): MemoryFeed {
   const random = new Random(`even ${blocks}`);
-  const all = Array.from({ length: blocks }, () => random.bytes(BLOCK_BYTES));
+  const all = Array.from({ length: blocks }, () => random.bytes(blockBytes));
   return MemoryFeed.owned(3).append(...all);
 }
 
@@ -122,6 +122,19 @@ Deno.test("at the end a slow source is raced by one that is idle, and the loser 
     download.run(download.now + 10_000, () => false);
     assert.ok(download.wasted <= 10, `${download.wasted} came twice`);
     assert.equal(download.ended.size, 0, "late answers are no breach");
+  }
+});
+
+Deno.test("a source is not late because blocks turned out to be larger than thought", () => {
+  // 64 KiB each, where a few hundred bytes are usual: the slow one takes a minute for what it is asked
+  // at first, in time by its own pace.
+  for (const ignoresCancel of [false, true]) {
+    const slow = { pace: 20, rttMs: 40, ignoresCancel };
+    const download = new PacedDownload(evenFeed(60, 65_536), [{ pace: 200, rttMs: 40 }, slow]);
+    const ms = download.run(120_000);
+    assert.ok(download.isComplete);
+    assert.ok(ms < 25_000, `${ms} ms`);
+    assert.ok(download.wasted <= 2, `${download.wasted} came twice`);
   }
 });
 

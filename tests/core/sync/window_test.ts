@@ -94,3 +94,24 @@ Deno.test("what is asked and what is over add up", () => {
   window.drop(asked[2]);
   assert.deepEqual([window.count, window.owed], [0, 0]);
 });
+
+Deno.test("of a peer whose links break early little is asked at once, until one holds", () => {
+  const cost = costOf(BLOCK);
+  const window = new Window();
+  window.expectBreak(10 * cost);
+  assert.equal(window.room(cost), 1, "not even the usual two");
+  let [now, answered] = [0, 0];
+  const most: number[] = []; // by tenths of what is answered
+  while (answered < 640) {
+    const asked: Asked[] = [];
+    for (let room = window.room(cost); room > 0; room--) asked.push(window.ask(cost, now));
+    const tenth = Math.floor(answered / 64);
+    most[tenth] = Math.max(most[tenth] ?? 0, window.count);
+    now += 10;
+    for (const one of asked) window.answered(one, cost, now);
+    answered += asked.length;
+  }
+  assert.equal(most[0], 1);
+  assert.ok(most[4] >= 8 && most[4] <= 10, `${most[4]}, not a thirty-second of 256 to 320`);
+  assert.ok(most[9] >= 18 && most[9] <= 20, `${most[9]} at the end`);
+});
