@@ -50,6 +50,9 @@ export function chosenSources({ sources }: DiscoveryChoice): SourceName[] {
   return SOURCE_NAMES.filter((name) => sources?.includes(name) ?? true);
 }
 
+/** Addresses that worked before are named again so often. */
+const REMEMBERED_MS = 60_000;
+
 /** How sources are called where people read it. */
 export const CALLED: Record<SourceName, string> = {
   mdns: "local network",
@@ -94,6 +97,7 @@ export class PeerSearch implements AsyncDisposable {
   readonly #timers: Timers;
   readonly #stack = new DisposableStack();
   #mapping: PortMapping | undefined;
+  #cancelNaming = () => {};
 
   constructor(options: PeerSearchOptions) {
     this.found = this.#found;
@@ -123,15 +127,23 @@ export class PeerSearch implements AsyncDisposable {
   begin(sync: Synchronizer, quest: Quest): void {
     const { discoveryKey, primary, remembered = [], ends, lookup, announce } = quest;
     this.direct(discoveryKey, primary);
-    for (const address of remembered) {
-      sync.input({ kind: "found", address, primary, discovered: true, rank: 0 });
-    }
+    this.#nameRemembered(sync, primary, remembered);
     if (lookup) sync.input({ kind: "seek", primary, seeking: true });
     if (lookup && ends) {
       const end = () => sync.input({ kind: "seek", primary, seeking: false });
       this.#stack.defer(this.#timers.after(SEARCH_MS, end));
     }
     this.join(discoveryKey, { lookup, announce });
+  }
+
+  /** What worked before is named again and again, as what the sources find. */
+  #nameRemembered(sync: Synchronizer, primary: FeedId, remembered: readonly PeerAddress[]): void {
+    if (remembered.length === 0 || this.#stack.disposed) return;
+    for (const address of remembered) {
+      sync.input({ kind: "found", address, primary, discovered: true, rank: 0 });
+    }
+    const again = () => this.#nameRemembered(sync, primary, remembered);
+    this.#cancelNaming = this.#timers.after(REMEMBERED_MS, again);
   }
 
   /** Have the router pass a port on to this one of ours, if that was chosen. It may take a while. */
@@ -174,6 +186,7 @@ export class PeerSearch implements AsyncDisposable {
   /** Withdraw and close everything. Takes two seconds at most. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stack.dispose();
+    this.#cancelNaming();
     this.#found.close();
     await Promise.all([this.#discovery.close(), this.#mapping?.close()]);
   }

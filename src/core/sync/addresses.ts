@@ -8,6 +8,7 @@ import {
   MAX_BAN_MS,
   MAX_DIALS,
   MAX_REST_MS,
+  PROVEN_TRIES,
   REST_MS,
   RETRY_JITTER,
   RETRY_MS,
@@ -272,8 +273,8 @@ export class AddressBook {
     return this.failed(address, now);
   }
 
-  #staysWith({ discovered, proven }: Known): boolean {
-    return this.#persistent && (proven || !discovered);
+  #staysWith({ discovered, proven, failures }: Known): boolean {
+    return this.#persistent && (!discovered || proven && failures < PROVEN_TRIES);
   }
 
   /** Give an address up until it is named again, which it must not be too soon. */

@@ -174,6 +174,7 @@ export function onUnreachable(
   const retryMs = book.failed(address, state.now);
   const discovered = book.isDiscovered(address);
   state.report({ kind: "peer-failed", primary, address, reason, retryMs, discovered });
+  dialFrom(state, book); // others wait for the place
   checkAlone(state, primary);
 }
 

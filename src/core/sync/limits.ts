@@ -235,6 +235,9 @@ export const RETRY_MS: readonly number[] = [1000, 1000, 5000, 15_000];
 export const REST_MS = 30_000;
 export const MAX_REST_MS = 600_000;
 
+/** One that was of use is tried so often before it rests: whoever restarts is back in five minutes. */
+export const PROVEN_TRIES = 20;
+
 /** Waits are longer by up to this part of them, so that many peers do not come at one moment. */
 export const RETRY_JITTER = 0.25;
 

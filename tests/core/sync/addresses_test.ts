@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { AddressBook } from "../../../src/core/sync/addresses.ts";
-import { MAX_ADDRESSES, MAX_DIALS, RETRY_JITTER, RETRY_MS } from "../../../src/core/sync/limits.ts";
+import {
+  MAX_ADDRESSES,
+  MAX_DIALS,
+  PROVEN_TRIES,
+  REST_MS,
+  RETRY_JITTER,
+  RETRY_MS,
+} from "../../../src/core/sync/limits.ts";
 
 function addressesOf(due: { address: string }[]): string[] {
   return due.map(({ address }) => address);
@@ -188,11 +195,15 @@ Deno.test("AddressBook stays with a discovered address that was of use", () => {
   book.answered("a:1");
   book.proven("a:1");
   assert.deepEqual(book.working, ["a:1"]);
-  for (let i = 0, now = 0; i < 100; i++) {
+  let now = 0;
+  for (let i = 0; i < PROVEN_TRIES; i++) {
     now += book.failed("a:1", now)!;
     assert.equal(book.due(now).length, 1);
   }
   assert.deepEqual(book.working, [], "it is gone by now");
+  assert.equal(book.failed("a:1", now), undefined, "and rests until it is named again");
+  book.add("a:1", 0, now + REST_MS, { discovered: true });
+  assert.equal(book.due(now + REST_MS).length, 1);
 });
 
 Deno.test("AddressBook leaves a discovered address alone where somebody hung up at once", () => {
