@@ -3,25 +3,22 @@
  * messages and found peers. The only place where effects meet the world; it awaits nothing but the
  * select, so a slow peer holds up nobody.
  */
-import { toHex } from "../base/bytes.ts";
 import { InterruptedError, LocalProtocolError, TroveError, unreachable } from "../base/errors.ts";
 import type { StopSignal, World } from "../base/world.ts";
 import type { FeedReader } from "../core/feed/reader.ts";
-import type { Effect, FeedId, Input, PeerAddress, PeerId, Report } from "../core/sync/inputs.ts";
+import type { Effect, FeedId, Input, PeerAddress, Report } from "../core/sync/inputs.ts";
 import { TICK_MS } from "../core/sync/limits.ts";
 import { SyncCore } from "../core/sync/sync_core.ts";
-import type { Message } from "../core/wire/messages.ts";
-import { Session } from "../core/wire/session.ts";
-import { NONCE_BYTES } from "../crypto/keystream.ts";
 import { Channel, type Receiver } from "../csp/channel.ts";
 import { select } from "../csp/select.ts";
 import { Ticker } from "../csp/ticker.ts";
 import type { FeedStore } from "../io/feed_store.ts";
 import type { Connection } from "../io/connection.ts";
-import { type Inbound, PeerLink } from "../io/peer_link.ts";
+import type { Inbound } from "../io/peer_link.ts";
 import type { ArchiveFeeds } from "./archive_feeds.ts";
 import { JoinedFeeds } from "./joined_feeds.ts";
 import { GuardedReader } from "./guarded_reader.ts";
+import { PeerLinks } from "./peer_links.ts";
 import type { PeerListener } from "../io/peer_listener.ts";
 import { PeerNetwork } from "../io/peer_network.ts";
 
@@ -68,24 +65,15 @@ export interface SynchronizerOptions {
 /** The address of a possible peer, for the archive of feed `primary`. */
 export type FoundPeer = Omit<Extract<Input, { kind: "found" }>, "kind">;
 
-/** Pieces of streams that wait for the loop; each is at most a read of 256 KiB. */
-const INBOUND_PIECES = 8;
-
 /** Pieces taken before what they brought is committed: a commit costs a few small writes. */
 const PIECES_PER_COMMIT = 8;
-
-/** Sockets at once, those that are being closed included; the core has its own, lower limits. */
-const MAX_LINKS = 256;
 
 export class Synchronizer {
   readonly #world: World;
   readonly #director: Director;
   readonly #core: SyncCore;
   readonly #options: SynchronizerOptions;
-  readonly #network: PeerNetwork;
-  readonly #inbound = new Channel<Inbound>(INBOUND_PIECES);
-  readonly #links = new Map<PeerId, PeerLink>();
-  readonly #tasks = new Set<Promise<void>>();
+  readonly #links: PeerLinks;
   readonly #feeds = new JoinedFeeds((primary, work) => this.#guard(primary, work));
   /** By the primary feed of the archive they direct. */
   readonly #directors = new Map<FeedId, Director>();
@@ -94,23 +82,23 @@ export class Synchronizer {
   readonly #pending: Input[] = [];
   /** To be called after the next commit: the bytes that were received are used no more then. */
   #releases: (() => void)[] = [];
-  readonly #abort = new AbortController();
   /** Closed by `stop`, so that the loop wakes and sees whether it is finished. */
   readonly #stopped = new Channel<never>(1);
   #draining = false;
-  #nextPeer: PeerId = 1;
   #nextFeed: FeedId = 0;
   #failure: unknown;
 
   constructor(options: SynchronizerOptions) {
     this.#options = options;
-    this.#network = options.network ?? new PeerNetwork(options.world.clock);
     this.#world = options.world;
     this.#director = options.director;
     const id = options.world.randomBytes(32);
-    const { live, persistent, ack } = options;
-    const { maxPeers } = this.#network;
+    const { world, live, persistent, ack, open } = options;
+    const network = options.network ?? new PeerNetwork(world.clock);
+    const { maxPeers } = network;
     this.#core = new SyncCore({ id, live, persistent, maxPeers, ack });
+    const onFailure = (failure: unknown) => this.#fail(failure);
+    this.#links = new PeerLinks({ world, network, feeds: this.#feeds, open, onFailure });
   }
 
   get openPeers(): number {
@@ -186,10 +174,7 @@ export class Synchronizer {
    * @param options.onEnd Called when the connection is gone.
    */
   link(connection: Connection, { primary, onEnd }: { primary?: FeedId; onEnd?: () => void }): void {
-    const conn = this.#network.adopt(connection);
-    const session = this.#openSession();
-    if (primary !== undefined) session.open(this.#feeds.publicKeyOf(primary)!);
-    this.#start(this.#run(conn, session, conn.remote, primary, true).then(onEnd));
+    this.#links.adopt(connection, { primary, onEnd });
   }
 
   /** End all links in good order; `run` returns. With a failure, it throws that. */
@@ -202,11 +187,13 @@ export class Synchronizer {
 
   /** Run until `stop`. Returns, or throws what went wrong, when every link and task has ended. */
   async run(): Promise<void> {
-    const accepting = this.#options.listener?.serve((connection) => this.#welcome(connection));
+    const accepting = this.#options.listener?.serve((connection) =>
+      this.#links.welcome(connection)
+    );
     using ticker = new Ticker(TICK_MS);
     const never: Receiver<never> = new Channel<never>(1);
     const { signals = never, found = never } = this.#options;
-    const inbound: Receiver<Inbound> = this.#inbound;
+    const { inbound } = this.#links;
     const stopped: Receiver<never> = this.#stopped;
     const arms = { signals, ticks: ticker.ticks, inbound, found, stopped };
     try {
@@ -249,10 +236,10 @@ export class Synchronizer {
         this.input({ kind: "heard", peer, partialBytes });
         this.#releases.push(release);
       } else {
-        if (inbound.kind === "unlinked") this.#links.delete(inbound.peer);
+        if (inbound.kind === "unlinked") this.#links.forget(inbound.peer);
         this.input(inbound);
       }
-      const next = taken < PIECES_PER_COMMIT ? this.#inbound.tryReceive() : undefined;
+      const next = taken < PIECES_PER_COMMIT ? this.#links.inbound.tryReceive() : undefined;
       inbound = next === undefined || next.done ? undefined : next.value;
     }
   }
@@ -293,12 +280,12 @@ export class Synchronizer {
     switch (effect.kind) {
       case "send": {
         const { peer, channel, message, bytes } = effect;
-        return this.#links.get(peer)?.send({ channel, message }, bytes);
+        return this.#links.send(peer, { channel, message }, bytes);
       }
       case "keepalive":
-        return this.#links.get(effect.peer)?.send("keepalive", 0);
+        return this.#links.send(effect.peer, "keepalive", 0);
       case "unlink":
-        return this.#unlink(effect.peer, effect.reason);
+        return this.#links.end(effect.peer, effect.reason);
       case "load": {
         const { peer, feed, request } = effect;
         const value = this.#load(feed, request.block);
@@ -309,7 +296,7 @@ export class Synchronizer {
         this.#feeds.put(effect.feed, effect.block); // one that leaves does so after this step
         return;
       case "dial":
-        return this.#start(this.#dial(effect.address, effect.primary));
+        return this.#links.dial(effect.address, effect.primary);
       case "report":
         return this.#tell(effect.report);
       default:
@@ -321,12 +308,6 @@ export class Synchronizer {
     // What is not on disk yet still lies in a buffer that the next pieces are read into.
     if (this.#feeds.isUncommitted(feed, block)) this.#commitStores();
     return this.#feeds.load(feed, block);
-  }
-
-  #unlink(peer: PeerId, reason: TroveError | "closed" | "done"): void {
-    const link = this.#links.get(peer);
-    if (reason === "done") link?.finish();
-    else link?.abort();
   }
 
   /** Put on disk what was stored since the last time, and let go of the bytes it came in. */
@@ -356,62 +337,6 @@ export class Synchronizer {
     }
   }
 
-  async #dial(address: PeerAddress, primary: FeedId): Promise<void> {
-    let conn: Connection;
-    try {
-      conn = await this.#network.dial(address, { signal: this.#abort.signal });
-    } catch (error) {
-      if (!(error instanceof TroveError)) throw error;
-      const reason = error.message;
-      await this.#inbound.send({ kind: "unreachable", address, primary, reason });
-      return;
-    }
-    if (this.#abort.signal.aborted) return conn.close();
-    const publicKey = this.#feeds.publicKeyOf(primary);
-    if (publicKey === undefined) return conn.close(); // its archive left
-    const session = this.#openSession();
-    session.open(publicKey);
-    await this.#run(conn, session, address, primary);
-  }
-
-  #welcome(connection: Connection): void {
-    if (this.#links.size >= MAX_LINKS) return connection.close();
-    const conn = this.#network.adopt(connection);
-    this.#start(this.#run(conn, this.#openSession(), conn.remote));
-  }
-
-  #openSession(): Session {
-    return new Session({
-      nonce: this.#world.randomBytes(NONCE_BYTES),
-      lookup: (discoveryKey) => {
-        const name = toHex(discoveryKey);
-        return this.#feeds.keyNamed(name) ?? this.#options.open?.(name);
-      },
-    });
-  }
-
-  async #run(
-    conn: Connection,
-    session: Session,
-    address: PeerAddress,
-    primary?: FeedId,
-    patient?: boolean,
-  ): Promise<void> {
-    const peer = this.#nextPeer++;
-    const onEncoded = (message: Message) => this.#feeds.recycle(message);
-    const link = new PeerLink(peer, { conn, session, inbound: this.#inbound, onEncoded });
-    this.#links.set(peer, link);
-    const taken = await this.#inbound.send({ kind: "linked", peer, address, primary, patient });
-    if (!taken) link.abort();
-    await link.run();
-  }
-
-  /** Keep hold of a task until it ends. One that throws has found a bug: the loop ends with it. */
-  #start(task: Promise<void>): void {
-    const kept = task.catch((error) => this.#fail(error)).finally(() => this.#tasks.delete(kept));
-    this.#tasks.add(kept);
-  }
-
   /** End with this failure, whatever else goes wrong on the way. */
   #fail(failure: unknown): void {
     try {
@@ -422,12 +347,8 @@ export class Synchronizer {
   }
 
   async #end(accepting: Promise<void> | undefined): Promise<void> {
-    this.#abort.abort();
     this.#options.listener?.close();
-    for (const link of this.#links.values()) link.abort();
-    // Whoever waits to hand something over is let go: nobody takes it any more.
-    this.#inbound.close();
-    await Promise.all([accepting, ...this.#tasks]);
+    await Promise.all([accepting, this.#links.close()]);
     this.#commit();
   }
 }
