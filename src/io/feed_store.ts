@@ -7,38 +7,22 @@
  */
 import { equalBytes, toHex } from "../base/bytes.ts";
 import { LocalProtocolError, StorageError } from "../base/errors.ts";
-import { type Appended, appendLeaves, totalSize } from "../core/feed/append.ts";
+import { totalSize } from "../core/feed/append.ts";
 import type { BlockRange, BlockSpan, BlockStore } from "../core/feed/block_store.ts";
 import type { TreeNode } from "../core/feed/node.ts";
 import type { FeedReader, VerifiedBlock } from "../core/feed/reader.ts";
-import { entryOffset, TREE_ENTRY_BYTES } from "../core/sleep/layout.ts";
-import { discoveryKey, type Hashed, leafHash, rootHash } from "../crypto/hash.ts";
-import { sign } from "../crypto/sign.ts";
+import { discoveryKey, type Hashed, leafHash } from "../crypto/hash.ts";
 import { BlockPlaces } from "./block_places.ts";
 import { BlockSpans } from "./block_spans.ts";
+import { ClearedBlocks } from "./cleared_blocks.ts";
 import { checkKeys, closeFiles, type FeedFiles, type OpenFeedOptions } from "./feed_files.ts";
 import { recoverFeed, type Recovery } from "./feed_recovery.ts";
+import { checkLength, signAppended, type Signed } from "./signed_append.ts";
 import { SleepFiles } from "./sleep_files.ts";
 
 export type { FeedFiles, OpenFeedOptions } from "./feed_files.ts";
 export type { Recovery } from "./feed_recovery.ts";
-
-/**
- * Largest block that may be appended, in bytes: with its proof it must fit into a message of 8 MiB.
- * Source: limits, section 6.
- */
-export const MAX_BLOCK_BYTES = 8 * 1024 * 1024 - 8 * 1024;
-
-/** Blocks given up, whose bytes may go once their bits are cleared on disk. */
-interface Cleared extends BlockRange {
-  readonly byteOffset: number;
-  readonly byteEnd: number;
-}
-
-/** A longer feed, signed. */
-interface Signed extends Appended {
-  readonly signature: Uint8Array;
-}
+export { MAX_BLOCK_BYTES } from "./signed_append.ts";
 
 export class FeedStore implements FeedReader {
   readonly publicKey: Uint8Array;
@@ -57,7 +41,7 @@ export class FeedStore implements FeedReader {
   #byteLength: number;
   /** The full roots of `#length`, or undefined until somebody asks. */
   #roots?: readonly TreeNode[];
-  #cleared: Cleared[] = [];
+  readonly #cleared: ClearedBlocks;
   /** Told of blocks that are given up. */
   onCleared: ((range: BlockRange) => void) | undefined;
   #needsConsent: boolean;
@@ -90,6 +74,7 @@ export class FeedStore implements FeedReader {
     this.#files = new SleepFiles(files, access);
     this.#places = new BlockPlaces(this.#files.bitfield, this.#files.staged);
     this.#spans = new BlockSpans(this.#files);
+    this.#cleared = new ClearedBlocks(this.#places, (block) => this.spanOf(block));
     if (access === "write") {
       const found = recoverFeed({
         name: files.tree.name,
@@ -218,8 +203,7 @@ export class FeedStore implements FeedReader {
     leaves: readonly Hashed[] = blocks.map((b) => ({ hash: leafHash(b), size: b.length })),
   ): void {
     this.#checkWritable();
-    for (const { length } of blocks) checkSize(length);
-    const grown = this.#appended(leaves);
+    const grown = signAppended(this, leaves, this.#secretKey!);
     const first = this.#length;
     let byteOffset = this.#byteLength;
     const places = blocks.map((bytes, i) => {
@@ -233,8 +217,7 @@ export class FeedStore implements FeedReader {
   /** The same for blocks whose bytes already lie in their final place. */
   appendLeaves(leaves: readonly Hashed[]): void {
     this.#checkWritable();
-    for (const { size } of leaves) checkSize(size);
-    this.#grow(this.#appended(leaves));
+    this.#grow(signAppended(this, leaves, this.#secretKey!));
   }
 
   /**
@@ -278,24 +261,10 @@ export class FeedStore implements FeedReader {
   }
 
   /** Give up blocks. Their nodes and the signatures stay, so that they can be had again. */
-  clear({ start, end }: BlockRange): void {
+  clear(range: BlockRange): void {
     this.#checkChangeable();
-    const first = this.nextHeld(start, end);
-    if (first === -1) return;
-    let last = first;
-    for (let from = first; from !== -1;) {
-      const missing = this.nextMissing(from, end);
-      const stop = missing === -1 ? end : missing;
-      last = stop - 1;
-      from = this.nextHeld(stop, end);
-    }
-    const { byteOffset } = this.spanOf(first);
-    const { byteOffset: lastOffset, size } = this.spanOf(last);
-    for (let block = first; block !== -1; block = this.nextHeld(block, end)) {
-      this.#places.drop(block);
-    }
-    this.onCleared?.({ start: first, end: last + 1 });
-    this.#cleared.push({ start: first, end: last + 1, byteOffset, byteEnd: lastOffset + size });
+    const cleared = this.#cleared.drop(range);
+    if (cleared !== undefined) this.onCleared?.(cleared);
   }
 
   /**
@@ -323,7 +292,7 @@ export class FeedStore implements FeedReader {
       this.#files.flushBits();
     }
     if (durable && this.#files.unsynced) this.#files.syncBits();
-    this.#freeCleared();
+    this.#cleared.free(this.#blocks);
   }
 
   /**
@@ -378,13 +347,6 @@ export class FeedStore implements FeedReader {
     if (this.writable) this.#files.dropSignaturesAfter(this.#length);
   }
 
-  /** What the feed becomes with these leaves, which are signed for; nothing is kept so far. */
-  #appended(leaves: readonly Hashed[]): Signed {
-    const grown = appendLeaves(this.roots, this.#length, leaves);
-    checkLength(grown.length);
-    return { ...grown, signature: sign(rootHash(grown.roots), this.#secretKey!) };
-  }
-
   /** @param places Where the new blocks lie; final unless said otherwise. */
   #grow(grown: Signed, places: readonly ("final" | "staged")[] = []): void {
     if (grown.nodes.length === 0) return;
@@ -397,17 +359,6 @@ export class FeedStore implements FeedReader {
     this.#length = grown.length;
     this.#byteLength = grown.byteLength;
     this.#roots = grown.roots;
-  }
-
-  /** Free the bytes of cleared blocks, now that no bit speaks of them, unless they came back. */
-  #freeCleared(): void {
-    const cleared = this.#cleared;
-    this.#cleared = [];
-    for (const range of cleared) {
-      if (this.nextHeld(range.start, range.end) === -1) {
-        this.#blocks.clear(range, range.byteOffset, range.byteEnd);
-      }
-    }
   }
 
   #checkChangeable(): void {
@@ -430,16 +381,4 @@ export class FeedStore implements FeedReader {
     this.#checkChangeable();
     if (!this.writable) throw new LocalProtocolError("Cannot append without the secret key");
   }
-}
-
-function checkSize(size: number): void {
-  if (size <= MAX_BLOCK_BYTES) return;
-  throw new LocalProtocolError(
-    `Cannot append a block of ${size} bytes: at most ${MAX_BLOCK_BYTES} are fine`,
-  );
-}
-
-/** @throws {StorageError} If nodes of such a feed have no place in a file. */
-function checkLength(length: number): void {
-  entryOffset(2 * length, TREE_ENTRY_BYTES);
 }

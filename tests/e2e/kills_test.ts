@@ -1,11 +1,13 @@
 /**
  * Two hundred kills at random moments, over import, clone, update and checkout. After each one the
- * archive opens and verifies and no working file is half new; in the end everything completes.
+ * archive opens and verifies and no working file is half new; in the end everything completes. And one
+ * kill of a pull, in the middle of it.
  */
 import assert from "node:assert/strict";
-import { trove } from "../support/processes.ts";
+import { heldBlocks } from "../support/held_blocks.ts";
+import { runTrove, trove } from "../support/processes.ts";
 import { Random } from "../support/random.ts";
-import { cloneArguments } from "../support/sharing.ts";
+import { cloneArguments, cloneWithTrove, shareWithTrove } from "../support/sharing.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
 import { runIn, shareIn, TestWorld } from "../support/test_world.ts";
 import {
@@ -221,4 +223,44 @@ Deno.test(`${KILLS} kills of checkouts leave each file old or new`, async () => 
     for (const [path, { sha256 }] of tree) assert.equal(found.get(path)?.sha256, sha256, path);
   }
   assertSameTree(digestTree(dir), newest);
+});
+
+Deno.test("a pull killed midway leaves each file old or new, and the next one brings the rest", async () => {
+  using temp = tempFolder();
+  const [dir, copy] = [temp.folder("folder"), temp.folder("copy")];
+  const [home, cloner] = [temp.folder("home"), temp.folder("home of cloner")];
+  const before = writeVersion(dir, 1);
+  {
+    await using sharer = await shareWithTrove(dir, { home });
+    const exit = await cloneWithTrove([sharer], copy, { home: cloner });
+    assert.equal(exit.code, 0, exit.stderr);
+  }
+  const after = writeVersion(dir, 2);
+  const atFirst = heldBlocks(copy, "content");
+  // Some 5 MB are new, so that it takes some seconds.
+  await using sharer = await shareWithTrove(dir, { home }, ["--up", "2mb"]);
+  const args = ["pull", copy, "--peer", sharer.address, "--json"];
+  {
+    await using pull = await trove(args, { home: cloner });
+    await pull.event("progress", {
+      matches: ({ blocks, blocksTotal }) => blocks > blocksTotal / 2 && blocks < blocksTotal,
+    });
+    pull.signal("SIGKILL");
+    assert.equal((await pull.exit).signal, "SIGKILL", "it was over before it was killed");
+  }
+  const kept = heldBlocks(copy, "content").difference(atFirst);
+  assert.ok(kept.size > 0, "nothing of what came was kept");
+  assertWhole(copy, [before, after]);
+  const world = new TestWorld(temp, { home: "home of cloner", running: true });
+  await assertVerifies(world, copy, differences(before, after));
+
+  const exit = await runTrove(args, { home: cloner });
+  assert.equal(exit.code, 0, exit.stderr);
+  const { downloadedBytes } = exit.lines.at(-1)!;
+  const newBytes = [...differences(before, after)]
+    .reduce((sum, path) => sum + (filesOf(2).find((file) => file.path === path)?.size ?? 0), 0);
+  assert.ok(downloadedBytes > 0, "there was a rest");
+  assert.ok(downloadedBytes < newBytes, `${downloadedBytes} of ${newBytes} bytes came again`);
+  assertSameTree(digestTree(copy), after);
+  await assertVerifies(world, copy);
 });
