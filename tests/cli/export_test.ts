@@ -315,6 +315,7 @@ Deno.test("a signal stops an export and leaves no file", async () => {
   using temp = tempFolder();
   const { world, dir } = await awkward(temp);
   const running = runIn(world, "export", dir, "-o", "out.tar");
+  await world.heard();
   world.raise("SIGINT");
   assert.equal((await running).code, 130);
   assert.ok(!existsSync(temp.join("out.tar")) && !existsSync(temp.join("out.tar.trove-new")));

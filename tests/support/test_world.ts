@@ -137,6 +137,7 @@ export class TestWorld implements World {
   workFolder: string;
   readonly #random: Random;
   readonly #handlers = new Set<(signal: StopSignal) => void>();
+  #listened = () => {};
 
   constructor(temp: TempFolder, options: TestWorldOptions = {}) {
     this.homeFolder = temp.folder(options.home ?? "home");
@@ -164,12 +165,18 @@ export class TestWorld implements World {
 
   onStopSignal(handle: (signal: StopSignal) => void): Disposable {
     this.#handlers.add(handle);
+    this.#listened();
     return { [Symbol.dispose]: () => void this.#handlers.delete(handle) };
   }
 
   /** Whether anybody listens for signals. */
   get listens(): boolean {
     return this.#handlers.size > 0;
+  }
+
+  /** Wait until somebody listens: commands are loaded before they do. */
+  async heard(): Promise<void> {
+    while (!this.listens) await new Promise<void>((resolve) => this.#listened = resolve);
   }
 
   raise(signal: StopSignal): void {
