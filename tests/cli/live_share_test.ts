@@ -88,6 +88,8 @@ Deno.test("a share that is stopped in the middle of an import keeps what it has,
   const dir = temp.folder("folder");
   const world = new TestWorld(temp, { running: true });
   world.stderr.isTerminal = true;
+  // Progress is told after half a second by this clock, in which a fast machine imports everything.
+  world.clock.monotonic = () => 50 * performance.now();
   const code = world.run("share", dir, ...WHERE);
   await world.stderr.waitFor(({ text }) => /are followed/.test(text) || undefined);
   // Made elsewhere, and moved there as a whole.
