@@ -16,7 +16,7 @@ import {
 const ROUNDS = 5;
 const FILES = [
   ...manyFiles(60, { seed: "interrupted import", largest: 200_000 }),
-  { path: "folder-2/long.bin", size: 8_000_000 },
+  { path: "folder-2/long.bin", size: 60_000_000 }, // takes longer than the longest wait below
 ];
 
 for (const signal of ["SIGINT", "SIGKILL"] as const) {
@@ -32,7 +32,7 @@ for (const signal of ["SIGINT", "SIGKILL"] as const) {
       const args = ["share", folder, "--host", "127.0.0.1", "--port", "0", "--json"];
       await using sharer = await trove(args, { home });
       links.add((await sharer.event("archive")).link);
-      await new Promise((resolve) => setTimeout(resolve, random.below(150)));
+      await new Promise((resolve) => setTimeout(resolve, random.below(100)));
       sharer.signal(signal);
       const exit = await sharer.exit;
       if (exit.lines.some(({ event }) => event === "imported")) continue;
