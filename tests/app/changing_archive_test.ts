@@ -31,7 +31,9 @@ Deno.test("a clone follows an archive whose files come and go while it is fetche
 
   const reader = new TestWorld(temp, { home: "reader", running: true });
   const peer = `127.0.0.1:${port}`;
-  const cloning = reader.run("clone", archive.link, "copy", "--peer", peer, "--json");
+  // No faster, or all of it would be here before anything is gone.
+  const slowly = ["--peer", peer, "--down", "30mb", "--json"];
+  const cloning = reader.run("clone", archive.link, "copy", ...slowly);
   await Promise.race([reader.stdout.event("progress"), cloning]);
 
   // The blocks of the large file are gone from one moment to the next.
