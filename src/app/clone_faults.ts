@@ -33,9 +33,11 @@ export class PeerFaults {
     else if (report.kind === "peer-closed") {
       this.#note(report.reason instanceof TroveError ? report.reason : undefined);
     } else if (report.kind === "peer-failed") {
+      this.#note(report.error);
+      // Whoever came by himself, and left, was no try of ours.
+      if (report.discovered === undefined) return;
       this.#lastFailure = `${report.address}: ${report.reason}`;
       if (this.#tried.size < MAX_TRIED) this.#tried.add(report.address);
-      this.#note(report.error);
     }
   }
 

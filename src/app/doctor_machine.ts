@@ -171,7 +171,9 @@ export async function checkMulticast(world: World): Promise<Check> {
     timers: realTimers(world.clock),
     randomBytes: (length) => world.randomBytes(length),
   });
-  const hint = "let UDP port 5353 through this machine's firewall; peers on the same network are " +
+  const hint =
+    "see that no program keeps UDP port 5353 to itself, and let it through this machine's " +
+    "firewall; peers on the same network are " +
     "met with --peer HOST:PORT until then";
   if (trouble !== undefined) {
     return { check, state: "problem", message: `Multicast does not work: ${trouble}`, hint };

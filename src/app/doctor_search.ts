@@ -36,7 +36,7 @@ const MORE_MS = 2000;
 
 /** What to do about a source that failed. */
 const HINTS: Record<SourceName, string> = {
-  mdns: "let UDP port 5353 through this machine's firewall",
+  mdns: "see that no program keeps UDP port 5353 to itself, and let it through the firewall",
   dns: "check the server that --bootstrap names, and whether UDP gets there",
   dht: "let UDP through the firewall, or name nodes with --bootstrap dht=HOST:PORT",
   hyperswarm: "let UDP through the firewall, or name nodes with --bootstrap hyperswarm=HOST:PORT",
@@ -81,6 +81,7 @@ export async function lookAround(
     discovery.join(topic, { lookup: true, announce: undefined });
     for (;;) {
       await delay(LOOK_MS, signal);
+      signal.throwIfAborted();
       const now = world.clock.monotonic();
       const isSettled = discovery.newsOf(topic)
         .every(({ source, state }) => state !== "waiting" || source === "mdns");

@@ -50,6 +50,15 @@ export function chosenSources({ sources }: DiscoveryChoice): SourceName[] {
   return SOURCE_NAMES.filter((name) => sources?.includes(name) ?? true);
 }
 
+/** So often it is looked whether any peer is left. */
+const WATCH_MS = 5000;
+
+/**
+ * So long after the last peer was gone everybody is asked again who is there: a peer that restarts
+ * elsewhere has to announce itself first.
+ */
+const ASK_AGAIN_MS: readonly number[] = [10_000, 40_000, 120_000, 300_000];
+
 /** Addresses that worked before are named again so often. */
 const REMEMBERED_MS = 60_000;
 
@@ -98,6 +107,7 @@ export class PeerSearch implements AsyncDisposable {
   readonly #stack = new DisposableStack();
   #mapping: PortMapping | undefined;
   #cancelNaming = () => {};
+  #cancelWatching = () => {};
 
   constructor(options: PeerSearchOptions) {
     this.found = this.#found;
@@ -134,6 +144,30 @@ export class PeerSearch implements AsyncDisposable {
       this.#stack.defer(this.#timers.after(SEARCH_MS, end));
     }
     this.join(discoveryKey, { lookup, announce });
+    if (lookup) this.#watch(sync, new Topic(discoveryKey));
+  }
+
+  /** Notice when the last peer is gone: whoever it was may be back elsewhere, and only now known. */
+  #watch(sync: Synchronizer, topic: Topic): void {
+    let lostAt: number | undefined;
+    let hadPeers = false;
+    let asked = 0;
+    const look = () => {
+      if (this.#stack.disposed) return;
+      const now = this.#timers.now();
+      const hasPeers = sync.openPeers > 0;
+      if (hasPeers) lostAt = undefined;
+      else if (hadPeers) [lostAt, asked] = [now, 0];
+      hadPeers = hasPeers;
+      if (lostAt !== undefined && asked < ASK_AGAIN_MS.length) {
+        if (now - lostAt >= ASK_AGAIN_MS[asked]) {
+          asked++;
+          this.#discovery.askAgain(topic);
+        }
+      }
+      this.#cancelWatching = this.#timers.after(WATCH_MS, look);
+    };
+    look();
   }
 
   /** What worked before is named again and again, as what the sources find. */
@@ -187,6 +221,7 @@ export class PeerSearch implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stack.dispose();
     this.#cancelNaming();
+    this.#cancelWatching();
     this.#found.close();
     await Promise.all([this.#discovery.close(), this.#mapping?.close()]);
   }
@@ -201,9 +236,9 @@ export class PeerSearch implements AsyncDisposable {
     this.#options.emit({ event: "discovery", source, called, state, message, found });
   }
 
-  #take({ topic, host, port, source, isNew }: Found): void {
+  #take({ topic, host, port, source, isNew, isOwn }: Found): void {
     const address = formatAddress({ host, port });
-    const rank = rankOf(source, host);
+    const rank = rankOf(source, { host, isOwn });
     const found = { address, discovered: true, rank };
     this.#options.onFound?.(topic.name, found);
     const primary = this.#ids.get(topic.name);
@@ -234,10 +269,16 @@ export function stateFolder(world: World): string | undefined {
   return home === undefined ? undefined : join(home, ".cache", "trove");
 }
 
-/** Near ones first; private addresses that somebody far away named come last. */
-function rankOf(source: SourceName, host: string): number {
-  if (source === "mdns") return 1;
-  return reachOf(host) === "public" ? 2 : 3;
+/**
+ * What near ones say of themselves first, then what they say of others: one of them could name any
+ * number. Private addresses that somebody far away named come last.
+ */
+function rankOf(
+  source: SourceName,
+  { host, isOwn }: { readonly host: string; readonly isOwn: boolean },
+): number {
+  if (source === "mdns") return isOwn ? 1 : 2;
+  return reachOf(host) === "public" ? 3 : 4;
 }
 
 /** At least 0 and less than 1. */

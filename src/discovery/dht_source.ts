@@ -91,6 +91,10 @@ export class DhtSource implements DiscoverySource {
     if (!this.#entered) this.#startEntering();
   }
 
+  askAgain(topic: Topic): void {
+    if (this.#entered) this.#rounds.hasten(topic);
+  }
+
   leave(topic: Topic): void {
     const port = this.#rounds.remove(topic);
     if (port !== undefined) this.#own(this.#withdraw([{ topic, port }]));

@@ -21,6 +21,8 @@ export interface Found extends Candidate {
   readonly source: SourceName;
   /** It was not told before, as far as can be remembered. */
   readonly isNew: boolean;
+  /** The host at that address said so itself. */
+  readonly isOwn: boolean;
 }
 
 /** How a source fares with a topic. */
@@ -55,6 +57,8 @@ interface Joined {
   interest: Interest;
   /** When each address was told last, the longest ago first. */
   readonly told: Map<string, number>;
+  /** Private addresses that each source named and that were left alone. */
+  readonly refused: Map<SourceName, Set<string>>;
   /** Addresses that each source named. */
   readonly named: Map<SourceName, Set<string>>;
   /** What was told of each source. */
@@ -96,7 +100,7 @@ export class Discovery {
     else {
       this.#topics.set(topic.name, {
         ...{ topic, interest },
-        ...{ told: new Map(), named: new Map(), news: new Map() },
+        ...{ told: new Map(), named: new Map(), refused: new Map(), news: new Map() },
       });
     }
     for (const source of this.#sources) source.join(topic, this.#interestOf(source, interest));
@@ -120,6 +124,12 @@ export class Discovery {
   #interestOf({ name }: DiscoverySource, interest: Interest): Interest {
     if (name === "mdns" || interest.announce === undefined) return interest;
     return { ...interest, announce: this.#publicPort ?? interest.announce };
+  }
+
+  /** Its last peer is gone: ask again, as far as sources would not do so soon anyway. */
+  askAgain(topic: Topic): void {
+    if (this.#closed || !this.#topics.has(topic.name)) return;
+    for (const source of this.#sources) source.askAgain?.(topic);
   }
 
   leave(topic: Topic): void {
@@ -146,23 +156,28 @@ export class Discovery {
     const joined = this.#topics.get(name);
     if (this.#closed || joined === undefined || !joined.interest.lookup) return;
     const { allowPrivate = false, onFound, timers } = this.#options;
-    if (!isWorthATry(candidate, { source, from, allowPrivate })) return;
     const { host, port } = candidate;
     const key = `${host} ${port}`;
-    this.#count(joined, source, key);
+    if (!isWorthATry(candidate, { source, from, allowPrivate })) {
+      const wouldBe = isWorthATry(candidate, { source, from, allowPrivate: true });
+      if (wouldBe) count(joined.refused, source, key);
+      return;
+    }
+    count(joined.named, source, key);
     const now = timers.now();
     const before = joined.told.get(key);
     if (before !== undefined && now - before < REPEAT_MS) return;
     joined.told.delete(key);
     joined.told.set(key, now);
     if (joined.told.size > MAX_FOUND) joined.told.delete(joined.told.keys().next().value!);
-    onFound({ topic: joined.topic, source, host, port, isNew: before === undefined });
-  }
-
-  #count(joined: Joined, source: SourceName, key: string): void {
-    const named = joined.named.get(source);
-    if (named === undefined) joined.named.set(source, new Set([key]));
-    else if (named.size < MAX_FOUND) named.add(key);
+    onFound({
+      topic: joined.topic,
+      source,
+      host,
+      port,
+      isNew: before === undefined,
+      isOwn: host === from,
+    });
   }
 
   #changed(name: SourceName, topic: Topic | undefined): void {
@@ -184,7 +199,18 @@ export class Discovery {
   }
 }
 
-function newsOf(source: DiscoverySource, { topic, named }: Joined): SourceNews {
+function newsOf(source: DiscoverySource, { topic, named, refused }: Joined): SourceNews {
   const found = named.get(source.name)?.size ?? 0;
-  return { source: source.name, ...source.stateOf(topic), found };
+  const { state, message } = source.stateOf(topic);
+  const left = refused.get(source.name)?.size ?? 0;
+  const aside = left === 0
+    ? ""
+    : `, of which ${left} private and not tried (--allow-private tries them)`;
+  return { source: source.name, state, message: message + aside, found };
+}
+
+function count(all: Map<SourceName, Set<string>>, source: SourceName, key: string): void {
+  const known = all.get(source);
+  if (known === undefined) all.set(source, new Set([key]));
+  else if (known.size < MAX_FOUND) known.add(key);
 }

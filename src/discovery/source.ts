@@ -43,6 +43,8 @@ export interface DiscoverySource {
   readonly name: SourceName;
   /** Begin with a topic, or change what is done for it. Does not throw and does not wait. */
   join(topic: Topic, interest: Interest): void;
+  /** Somebody is looked for now. Of sources that would ask again by themselves much later. */
+  askAgain?(topic: Topic): void;
   /** Have no more to do with a topic; what was announced is withdrawn as far as the network can. */
   leave(topic: Topic): void;
   /** How it fares with a topic that has joined. */

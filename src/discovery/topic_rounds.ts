@@ -55,10 +55,15 @@ const ROUND_MS = 60_000;
 const EARLY_MS = [60_000, 180_000];
 const EARLY_TOPICS = 32;
 
+/** Rounds of a topic whose peers are gone are so far from each other at least. */
+const HASTE_MS = 20_000;
+
 interface Entry {
   readonly topic: Topic;
   interest: Interest;
   due: number;
+  /** When its last round ended. */
+  endedAt: number;
   rounds: number;
   answers: number;
   addresses: number;
@@ -86,10 +91,19 @@ export class TopicRounds {
     if (entry !== undefined) Object.assign(entry, { interest, due });
     else {
       this.#entries.set(topic.name, {
-        ...{ topic, interest, due, rounds: 0, answers: 0, addresses: 0 },
+        ...{ topic, interest, due, endedAt: -Infinity, rounds: 0, answers: 0, addresses: 0 },
         ...{ announced: undefined, abort: undefined },
       });
     }
+    this.#pump();
+  }
+
+  /** The next round of a topic begins now, if the last one is not just over. */
+  hasten({ name }: Topic): void {
+    const entry = this.#entries.get(name);
+    const now = this.#options.timers.now();
+    if (entry === undefined || entry.abort !== undefined || now - entry.endedAt < HASTE_MS) return;
+    entry.due = Math.min(entry.due, now);
     this.#pump();
   }
 
@@ -199,6 +213,7 @@ export class TopicRounds {
     if (signal.aborted) return;
     if (answers === 0) return silent();
     entry.rounds++;
+    entry.endedAt = timers.now();
     // What it is to do may have changed on the way: then its next round is due already.
     if (entry.interest === interest) entry.due = timers.now() + this.#pauseAfter(entry);
     show();

@@ -70,9 +70,9 @@ Deno.test("what is found goes to the feed it is for, near ones first", async () 
   name("10.0.0.6", 1);
   name("10.0.0.7", 0, OTHER_KEY);
   assert.deepEqual(taken(), [
-    { address: "10.0.0.5:3282", primary: 4, discovered: true, rank: 1 },
-    { address: "8.8.4.4:3282", primary: 4, discovered: true, rank: 2 },
-    { address: "10.0.0.6:3282", primary: 4, discovered: true, rank: 3 },
+    { address: "10.0.0.5:3282", primary: 4, discovered: true, rank: 2 },
+    { address: "8.8.4.4:3282", primary: 4, discovered: true, rank: 3 },
+    { address: "10.0.0.6:3282", primary: 4, discovered: true, rank: 4 },
   ]);
   assert.deepEqual(events.map((event) => event.event === "found" && event.called), [
     "local network",
@@ -130,9 +130,15 @@ Deno.test("whoever finds nobody says what was asked, what was tried, and what ca
     `Cannot find a peer that has this archive (tried for 10 s): ${sought}; no address was found`,
   );
   for (const address of ["a:1", "b:1", "b:1"]) {
-    const report = { kind: "peer-failed", address, reason: "connection refused" } as const;
+    const report = {
+      kind: "peer-failed",
+      address,
+      reason: "connection refused",
+      discovered: true,
+    } as const;
     faults.take(report);
   }
+  faults.take({ kind: "peer-failed", address: "guest:9", reason: "it hung up" });
   const why = faults.whyAlone();
   assert.ok(why instanceof NoPeersError);
   assert.match(why.message, /; 2 addresses were tried in vain, the last b:1: connection refused$/);

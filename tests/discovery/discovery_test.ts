@@ -52,7 +52,7 @@ Deno.test("An address is told once, and again when it is named again later", () 
   dht.context.found(TOPIC, peer, "8.8.8.8");
   mdns.context.found(OTHER, peer, "10.0.0.1");
   dht.context.found(TOPIC, { host: "10.0.0.5", port: 1 }, "8.8.8.8");
-  assert.deepEqual(found, [{ topic: TOPIC, source: "mdns", isNew: true, ...peer }]);
+  assert.deepEqual(found, [{ topic: TOPIC, source: "mdns", isNew: true, isOwn: false, ...peer }]);
   wait(14_999);
   dht.context.found(TOPIC, peer, "8.8.8.8");
   assert.equal(found.length, 1);
@@ -64,6 +64,29 @@ Deno.test("An address is told once, and again when it is named again later", () 
     ["mdns", 1],
     ["dht", 1],
   ]);
+});
+
+Deno.test("Private addresses that were left alone are told of", () => {
+  const { discovery, found, sources: [mdns, dht] } = setUp();
+  discovery.join(TOPIC, { lookup: true, announce: undefined });
+  for (const last of [5, 6, 5]) {
+    dht.context.found(TOPIC, { host: `10.0.0.${last}`, port: 3282 }, "8.8.8.8");
+  }
+  dht.context.found(TOPIC, { host: "224.0.0.1", port: 3282 }, "8.8.8.8");
+  mdns.context.found(TOPIC, { host: "10.0.0.5", port: 3282 }, "10.0.0.5");
+  assert.deepEqual(found.map(({ source, isOwn }) => [source, isOwn]), [["mdns", true]]);
+  assert.deepEqual(discovery.newsOf(TOPIC).map(({ message }) => message), [
+    "asked once",
+    "asked once, of which 2 private and not tried (--allow-private tries them)",
+  ]);
+});
+
+Deno.test("Sources that ask seldom are told when somebody is looked for now", () => {
+  const { discovery, sources: [mdns] } = setUp();
+  discovery.askAgain(TOPIC);
+  discovery.join(TOPIC, { lookup: true, announce: undefined });
+  discovery.askAgain(TOPIC);
+  assert.deepEqual(mdns.asked, ["join 07 true undefined", "again 07"]);
 });
 
 Deno.test("A flood of addresses is kept in mind up to a limit", () => {

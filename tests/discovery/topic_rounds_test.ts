@@ -153,3 +153,21 @@ Deno.test("The counts are those of the first round as it goes, then of the last 
   assert.deepEqual(counts(), [1, 0]);
   rounds.close();
 });
+
+Deno.test("A topic whose peers are gone has its next round at once, if the last is not just over", async () => {
+  const { begun, rounds, runTo } = setUp();
+  rounds.set(topicOf(1), BOTH);
+  rounds.resume();
+  await runTo(5 * MINUTE);
+  const before = begun.length;
+  await runTo(6 * MINUTE);
+  assert.equal(begun.length, before, "the next one is minutes away");
+  rounds.hasten(topicOf(1));
+  await settle();
+  assert.equal(begun.length, before + 1);
+  rounds.hasten(topicOf(1));
+  rounds.hasten(topicOf(2));
+  await settle();
+  assert.equal(begun.length, before + 1, "and not again, nor what nobody looks for");
+  rounds.close();
+});

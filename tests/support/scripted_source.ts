@@ -18,6 +18,10 @@ export class ScriptedSource implements DiscoverySource {
     this.asked.push(`join ${name.slice(0, 2)} ${lookup} ${announce}`);
   }
 
+  askAgain({ name }: Topic): void {
+    this.asked.push(`again ${name.slice(0, 2)}`);
+  }
+
   leave({ name }: Topic): void {
     this.asked.push(`leave ${name.slice(0, 2)}`);
   }

@@ -118,7 +118,7 @@ export class AddressBook {
       if (before.state === "given-up" && before.at <= now) this.#wait(before, now);
       return;
     }
-    if (this.#known.size >= MAX_ADDRESSES && !this.#forgetOne()) return;
+    if (this.#known.size >= MAX_ADDRESSES && !this.#forgetOne(rank)) return;
     const known: Known = {
       address,
       primary,
@@ -142,19 +142,22 @@ export class AddressBook {
 
   /**
    * Make room by the given up address that could be named again first, or else by the one that failed
-   * most and never led anywhere.
+   * most and never led anywhere, or else by an untried one of a rank above that of the newcomer.
    */
-  #forgetOne(): boolean {
+  #forgetOne(rank: number): boolean {
     let resting: Known | undefined;
     let failing: Known | undefined;
+    let untried: Known | undefined;
     for (const known of this.#known.values()) {
       if (known.state === "given-up") {
         if (resting === undefined || known.at < resting.at) resting = known;
       } else if (known.state === "waiting" && !known.wasLinked && known.failures > 0) {
         if (failing === undefined || known.failures > failing.failures) failing = known;
+      } else if (known.state === "waiting" && !known.wasLinked && known.rank > rank) {
+        if (untried === undefined || known.rank > untried.rank) untried = known;
       }
     }
-    const worst = resting ?? failing;
+    const worst = resting ?? failing ?? untried;
     if (worst === undefined) return false;
     this.#counts[worst.state]--;
     return this.#known.delete(worst.address);

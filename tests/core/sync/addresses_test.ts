@@ -252,3 +252,13 @@ Deno.test("AddressBook knows what links bring that break early more than once in
   assert.equal(breaksAt(110_000, 100_000, 7000), Infinity);
   assert.equal(breaksAt(120_000, 110_000, 7000), 7000, "and what was before does not count");
 });
+
+Deno.test("AddressBook full of addresses of a higher rank has room for one of a lower", () => {
+  const book = new AddressBook({ persistent: true });
+  for (let i = 0; i < MAX_ADDRESSES; i++) book.add(`a${i}:1`, 0, 0, { discovered: true, rank: 2 });
+  book.add("far:1", 0, 0, { discovered: true, rank: 2 });
+  assert.equal(book.size, MAX_ADDRESSES);
+  book.add("near:1", 0, 0, { discovered: true, rank: 1 });
+  assert.equal(book.size, MAX_ADDRESSES);
+  assert.equal(book.due(0)[0].address, "near:1");
+});
