@@ -8,6 +8,7 @@ import type { FeedState } from "./feed_state.ts";
 import type { FeedId, PeerAddress, QuietEnd } from "./inputs.ts";
 import {
   CLOSING_MS,
+  EARLY_BREAK_MS,
   FRAME_BYTES_PER_MS,
   FRAME_MS,
   HANDSHAKE_MS,
@@ -28,6 +29,7 @@ import type { SyncState } from "./state.ts";
 export function onTick(state: SyncState, gap: number): void {
   for (const peer of state.peers.values()) {
     if (gap > SLEEP_GAP_MS) forgive(peer, state.now, gap - TICK_MS);
+    if (state.now - peer.linkedAt >= EARLY_BREAK_MS) peer.window.expectBreak(undefined);
     const late = peer.phase === "closing" ? undefined : lateness(state, peer);
     if (late !== undefined) state.unlink(peer, late);
     // Before our own Feed there is no key to say anything with, not even this.

@@ -36,12 +36,13 @@ export const GAP_MEMORY_MS = 10_000;
 export const MAX_QUEUE_MS = 2000;
 
 /**
- * A peer to which so many links in a row were lost, each within this time, is asked for this part of
- * what they brought at once: what is on its way is lost with the next one as well.
+ * A peer to which the last link was lost within this time is asked for a part of what that brought at
+ * once, for what is on its way is lost with the next one as well: a smaller part for each link in a row
+ * that was lost so soon, up to so many. What of a block had come is lost in any case.
  */
-export const EARLY_BREAKS = 2;
 export const EARLY_BREAK_MS = 60_000;
 export const BREAK_SHARE = 1 / 32;
+export const MAX_EARLY_BREAKS = 4;
 
 /** A peer that has not told by then what entries it has is asked for content all the same. */
 export const ENTRIES_MS = 3000;

@@ -8,6 +8,7 @@
 import {
   BREAK_SHARE,
   GAP_MEMORY_MS,
+  MAX_EARLY_BREAKS,
   MAX_QUEUE_MS,
   MAX_REQUESTS,
   MIN_REQUESTS,
@@ -20,6 +21,12 @@ import {
   START_WINDOW,
   WINDOW_FLOOR_MS,
 } from "./limits.ts";
+
+/** Links to one peer that broke early: how many in a row, and what all answers on one cost on average. */
+export interface Breaks {
+  readonly inRow: number;
+  readonly after: number;
+}
 
 /** One request on its way. Times in milliseconds, the rest in units of cost. */
 export interface Asked {
@@ -46,8 +53,8 @@ export class Window {
   /** The most that may be owed. */
   size = START_WINDOW;
   #delivered = 0;
-  /** What the links before this one brought, if they broke early; else this one is not held back. */
-  #breaksAfter = Infinity;
+  /** What became of the links before this one, if they broke early; else this one is not held back. */
+  #breaks: Breaks | undefined;
   #deliveredAt = 0;
   /** The longest pause between two answers of late: some peers send a second's worth at a time. */
   #gap = 0;
@@ -55,11 +62,11 @@ export class Window {
   #isPacing = false;
 
   /**
-   * Links to this peer broke early again and again, after answers that cost so much: what is on its way
-   * then is lost, so this one is asked for a small part of that at once until it holds longer.
+   * Links to this peer broke early: what is on its way then is lost, so this one is asked for a small
+   * part at once of what those brought, or it did. Undefined: it held longer than they.
    */
-  expectBreak(afterCost: number): void {
-    this.#breaksAfter = afterCost;
+  expectBreak(breaks: Breaks | undefined): void {
+    this.#breaks = breaks;
     this.size = Math.min(this.size, this.#safe);
   }
 
@@ -133,7 +140,9 @@ export class Window {
 
   /** The most that may be owed for the sake of a link that may break. */
   get #safe(): number {
-    return Math.max(this.#breaksAfter, this.#delivered) * BREAK_SHARE;
+    if (this.#breaks === undefined) return Infinity;
+    const { inRow, after } = this.#breaks;
+    return Math.max(after, this.#delivered) * BREAK_SHARE / Math.min(inRow, MAX_EARLY_BREAKS);
   }
 
   get #most(): number {
