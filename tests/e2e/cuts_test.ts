@@ -7,7 +7,7 @@ import { tempFolder } from "../support/temp.ts";
 import { assertSameTree, digestTree, manyFiles, writeTree } from "../support/trees.ts";
 
 const CUTS = 100;
-const SEED = "cuts 1";
+const SEED = "cuts 3";
 /**
  * Bytes of the one large file; the rest is small.
  *
@@ -15,7 +15,7 @@ const SEED = "cuts 1";
  * of 64 KiB that is half of it on the average, and 3 kB for the greeting and the proof come on top.
  * That makes 36 kB a cut at least, and 100 cuts cannot cost less than 2% below 180 MB.
  */
-const LARGE = 240_000_000;
+const LARGE = 320_000_000;
 /** Of all bytes, that the cuts may cost. Counted is what was sent to the one who clones, read or not. */
 const MOST_EXTRA = 0.02;
 
