@@ -78,7 +78,7 @@ function forgive(peer: PeerState, now: number, ms: number): void {
   const later = (time: number) => time === Infinity ? time : Math.min(now, time + ms);
   peer.linkedAt = later(peer.linkedAt);
   peer.heardAt = later(peer.heardAt);
-  peer.flushedAt = later(peer.flushedAt);
+  peer.outbox.postpone(ms, now);
   peer.closingAt = later(peer.closingAt);
   if (peer.partialSince !== undefined) peer.partialSince = later(peer.partialSince);
   peer.window.postpone(ms, now);
@@ -101,7 +101,7 @@ function lateness(state: SyncState, peer: PeerState): TroveError | undefined {
   if (now - peer.heardAt >= SILENCE_MS) {
     return new TroveError(`Cannot hear a peer for ${SILENCE_MS / 1000} s`);
   }
-  if (peer.queuedBytes > 0 && now - peer.flushedAt >= WRITE_MS) {
+  if (peer.outbox.bytes > 0 && now - peer.outbox.flushedAt >= WRITE_MS) {
     return new TroveError(`Cannot send to a peer for ${WRITE_MS / 1000} s`);
   }
   if (peer.partialSince !== undefined) {

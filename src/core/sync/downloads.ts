@@ -8,6 +8,7 @@ import type { Data, Have, Unhave } from "../wire/messages.ts";
 import type { FeedState } from "./feed_state.ts";
 import { heldRuns } from "./held_runs.ts";
 import {
+  ANSWER_MS,
   ENTRIES_MS,
   MAX_BITFIELD_BYTES,
   MAX_TRACKED_BLOCKS,
@@ -25,7 +26,17 @@ export function download(state: SyncState, peer: PeerState, link: FeedLink): voi
   const feed = state.feeds.get(link.feed)!;
   if (peer.phase !== "open" || !link.open || !feed.downloads || state.stopping) return;
   if (!link.compatible) askWhatItHas(state, peer, link, feed);
-  if (!feed.onHold && !isBehind(state, peer, feed)) askForBlocks(state, peer, link, feed);
+  if (feed.onHold || isBehind(state, peer, feed) || isAnswering(state, link, feed)) return;
+  askForBlocks(state, peer, link, feed);
+}
+
+/**
+ * Whether the peer is about to say what it has. What it told of so far is its last block, which everybody
+ * who fetches from it would ask for first: source: hypercore, trove as well.
+ */
+function isAnswering(state: SyncState, link: FeedLink, feed: FeedState): boolean {
+  if (link.answered || link.unansweredWants === 0) return false;
+  return state.now - link.wantedAt < ANSWER_MS && state.isShared(feed);
 }
 
 /**
@@ -67,6 +78,7 @@ export function askWhatItHas(
   const end = feed.wantedEnd(Math.max(feed.reader.length, link.remoteLength));
   // The first region is always asked for: its answer also tells the length.
   while (link.unansweredWants < MAX_WANTS && (link.nextWant === 0 || link.nextWant < end)) {
+    if (link.nextWant === 0) link.wantedAt = state.now;
     state.send(peer, link, { type: "want", start: link.nextWant, length: WANT_BLOCKS });
     link.nextWant += WANT_BLOCKS;
     link.unansweredWants++;

@@ -5,8 +5,6 @@
  * how fast they answer. A block is asked of one peer at a time, but for two cases: what a peer that
  * lets everything wait owes longest, and a few at the very end.
  */
-import { EMPTY_BYTES } from "../../base/bytes.ts";
-import { requestDigest } from "../feed/digest.ts";
 import type { FeedState } from "./feed_state.ts";
 import {
   EXCESS_MS,
@@ -18,10 +16,11 @@ import {
   RACE_GAIN_MS,
   RACE_PAUSE_MS,
   REQUEST_MS,
-  WANT_BLOCKS,
 } from "./limits.ts";
 import type { FeedLink, PeerState } from "./peer_state.ts";
 import { type Choice, pick } from "./picker.ts";
+import { mayMove, moveHere, takeBack } from "./moves.ts";
+import { cancel, request } from "./requests.ts";
 import type { SyncState } from "./state.ts";
 import type { Asked } from "./window.ts";
 
@@ -43,6 +42,9 @@ export function askForBlocks(
     if (block === -1) break;
     request(state, peer, link, block);
   }
+  if (room > 0 && peer.phase === "open") {
+    moveHere(state, peer, link, { feed, room, end: choice.end });
+  }
   if (window.count === 0) race(state, peer, link, feed);
 }
 
@@ -58,31 +60,13 @@ function choiceFor(state: SyncState, feed: FeedState): Choice {
   const links: FeedLink[] = [];
   let partial = feed.order === "rarest";
   for (const { link } of state.linksOf(feed)) {
-    if (link.remoteLength === 0) continue;
+    // Who fetches as well has other blocks to give before long, if not all ask for the same ones.
+    if (link.remoteLength === 0 && !link.remoteWants) continue;
     links.push(link);
     partial ||= link.isPartial(told);
   }
   if (!partial || links.length < 2) return { end };
   return { end, rarest: { links, now: state.now, chance: state.chance } };
-}
-
-function request(state: SyncState, peer: PeerState, link: FeedLink, block: number): void {
-  const feed = state.feeds.get(link.feed)!;
-  const { reader } = feed;
-  claimNothing(state, peer, link);
-  feed.reserve(block, peer.id);
-  link.expect(block, state.now, feed.cost);
-  if (block >= reader.length) link.doubtedSince ??= state.now;
-  const nodes = requestDigest(reader, block);
-  state.send(peer, link, { type: "request", index: block, bytes: 0, hash: false, nodes });
-}
-
-/** hypercore before 6.10.3 crashes on a Request that no Have came before: send an empty one. */
-export function claimNothing(state: SyncState, peer: PeerState, link: FeedLink): void {
-  if (link.saidHave) return;
-  link.saidHave = true;
-  const bitfield = EMPTY_BYTES;
-  state.send(peer, link, { type: "have", start: 0, length: WANT_BLOCKS, bitfield, ack: false });
 }
 
 /** A block that is on its way and another peer could bring sooner. */
@@ -138,13 +122,6 @@ export function cancelElsewhere(
   }
 }
 
-function cancel(state: SyncState, peer: PeerState, link: FeedLink, block: number): void {
-  if (!link.inFlight.has(block)) return;
-  link.cancel(block, state.now);
-  // The reference ignores it; other peers save themselves the work.
-  state.send(peer, link, { type: "cancel", index: block, bytes: 0, hash: false });
-}
-
 /** Take back requests for blocks that are not wanted any more. */
 export function cancelUnwanted(state: SyncState, feed: FeedState): void {
   if (feed.follows || feed.reserved.size === 0) return;
@@ -167,17 +144,35 @@ export function giveBackExcess(
   link: FeedLink,
   feed: FeedState,
 ): void {
+  if (link.window.cancels.areHeeded) return giveBackBeyond(state, peer, link, feed);
   for (const [block, asked] of [...link.inFlight].reverse()) {
     const expected = peer.window.expectedMs(queuedOf(asked, feed));
     if (expected === undefined || asked.at + expected - state.now < EXCESS_MS) return;
     if (link.inFlight.size <= MIN_REQUESTS) return;
     if (feed.reserved.get(block) !== peer.id || link.probe?.asked === block) continue;
     if (!isElsewhere(state, feed, block, peer)) continue;
-    if (!feed.mayRace) return;
-    feed.mayComeLate(block, link, asked.at);
-    feed.release(block, peer.id);
-    cancel(state, peer, link, block);
+    if (!mayMove(link, feed)) return;
+    takeBack(state, peer, link, block);
   }
+}
+
+/**
+ * The same of a peer that heeds a Cancel: what it would not be asked for any more, whoever has it. Peers
+ * that began with the same blocks so come to ask for others each.
+ */
+function giveBackBeyond(
+  state: SyncState,
+  peer: PeerState,
+  link: FeedLink,
+  feed: FeedState,
+): void {
+  const most = Math.max(MIN_REQUESTS, Math.floor(peer.window.size / feed.cost));
+  if (link.inFlight.size <= 2 * most || !state.isShared(feed)) return;
+  for (const block of [...link.inFlight.keys()].slice(most)) {
+    if (feed.reserved.get(block) !== peer.id || link.probe?.asked === block) continue;
+    takeBack(state, peer, link, block);
+  }
+  feed.restart(); // not these first, but in whatever order is best now
 }
 
 /**

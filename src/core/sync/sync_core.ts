@@ -210,8 +210,7 @@ export class SyncCore {
         return;
       }
       case "flushed":
-        peer.queuedBytes -= input.bytes;
-        peer.flushedAt = state.now;
+        peer.outbox.flush(input.bytes, state.now);
         return serve(state, peer);
       case "loaded": {
         const link = peer.links.get(input.feed)!;

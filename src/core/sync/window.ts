@@ -5,6 +5,7 @@
  * Requests are counted in units of cost: the bytes of the block and a fixed part for the work that
  * any answer makes, so that feeds of tiny and of large blocks go by one measure.
  */
+import { CancelRecord } from "./cancels.ts";
 import {
   BREAK_SHARE,
   GAP_MEMORY_MS,
@@ -38,8 +39,10 @@ export interface Asked {
   /** What the peer had answered by then, and when the last of it came. */
   readonly delivered: number;
   deliveredAt: number;
-  /** The window was about full, so that the pace of the answers is the peer's own. */
-  readonly full: boolean;
+  /** The most that might be owed by then. */
+  readonly size: number;
+  /** Which one of all requests to the peer it is. */
+  readonly serial: number;
 }
 
 export class Window {
@@ -52,6 +55,9 @@ export class Window {
   rate = 0;
   /** The most that may be owed. */
   size = START_WINDOW;
+  /** What becomes of requests that are taken back. */
+  readonly cancels = new CancelRecord();
+  #serial = 0;
   #delivered = 0;
   /** What became of the links before this one, if they broke early; else this one is not held back. */
   #breaks: Breaks | undefined;
@@ -85,7 +91,8 @@ export class Window {
       queued: this.owed,
       delivered: this.#delivered,
       deliveredAt: this.#deliveredAt,
-      full: 2 * this.owed >= this.size,
+      size: this.size,
+      serial: this.#serial++,
     };
   }
 
@@ -108,10 +115,12 @@ export class Window {
     // Source: the delivery rate of TCP's BBR.
     const interval = Math.max(now - asked.deliveredAt, MIN_INTERVAL_MS);
     const sample = (this.#delivered - asked.delivered) / interval;
+    // The window was about full, by what blocks turned out to cost: so the pace is the peer's own.
+    const isFull = 2 * asked.queued * Math.max(1, cost / asked.cost) >= asked.size;
     if (sample > this.rate) this.rate += (sample - this.rate) * (this.rate === 0 ? 1 : 0.5);
     // Who was asked for little cannot show how fast it is.
-    else if (asked.full) this.rate += (sample - this.rate) / 8;
-    this.#isPacing ||= asked.full;
+    else if (isFull) this.rate += (sample - this.rate) / 8;
+    this.#isPacing ||= isFull;
     const queueMs = Math.min(this.rtt + this.#gap + WINDOW_FLOOR_MS, MAX_QUEUE_MS);
     const target = this.rate * (this.rtt + queueMs);
     // By what was answered at most: this doubles in a round trip, and a burst out of some buffer
@@ -157,6 +166,12 @@ export class Window {
   /** The same for a peer that may be faster than it had occasion to show. */
   hopedMs(queued: number): number {
     return (this.rtt ?? 0) + (this.#isPacing ? queued / this.rate : 0);
+  }
+
+  /** How long answers that cost so much should take one behind another; undefined: no idea. */
+  paceMs(cost: number): number | undefined {
+    if (this.rtt === undefined) return undefined;
+    return this.#isPacing ? cost / this.rate : 0;
   }
 
   /** How long an answer may take before the block is asked of another. */
