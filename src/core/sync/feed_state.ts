@@ -6,6 +6,7 @@ import type { FeedId, FetchOrder, PeerId } from "./inputs.ts";
 import {
   CONTENT_BLOCK_BYTES,
   ENTRY_BLOCK_BYTES,
+  MAX_MOVE_WASTE_SHARE,
   MAX_RETURNED,
   MAX_SMALL_WASTE_SHARE,
   MAX_WASTE,
@@ -212,6 +213,11 @@ export class FeedState {
     if (twice >= MAX_WASTE + this.#received * MAX_WASTE_SHARE) return false;
     // In a small feed a few blocks are a large part.
     return twice + this.raced.size + 1 <= this.#blocks * MAX_SMALL_WASTE_SHARE;
+  }
+
+  /** Whether so few came twice that blocks are moved between peers that heed a Cancel. */
+  get mayMove(): boolean {
+    return this.#wasted <= this.#blocks * MAX_MOVE_WASTE_SHARE;
   }
 
   /**

@@ -72,7 +72,7 @@ export const MAX_QUEUED_REQUESTS = 256;
 export const MAX_QUEUED_BYTES = 1024 * 1024;
 /** The same for a slow link: about what leaves it in this time, or else one block and a part of one. */
 export const OUTBOX_MS = 100;
-export const MIN_QUEUED_BYTES = 16 * 1024;
+export const MIN_QUEUED_BYTES = 1024;
 
 /** What a message without a block value counts for in a link's outbox, in bytes. */
 export const SMALL_MESSAGE_BYTES = 64;
@@ -210,7 +210,9 @@ export const MAX_FEED_RACES = 16;
 export const MAX_WASTE = 4;
 export const MAX_WASTE_SHARE = 0.01;
 /** And fewer than this part of all blocks, races under way included, however few there are. */
-export const MAX_SMALL_WASTE_SHARE = 0.04;
+export const MAX_SMALL_WASTE_SHARE = 0.02;
+/** Blocks are moved with a Cancel until so many of all came twice: some are on their way already. */
+export const MAX_MOVE_WASTE_SHARE = 0.02;
 
 /** An idle peer looks for something to race for so often: it looks at all that is on its way. */
 export const RACE_PAUSE_MS = 100;

@@ -32,7 +32,7 @@ export function moveHere(
     const { window } = peer;
     // Nothing is known of a peer that has not answered yet: it may have few, and only what is worth it.
     const hereMs = window.expectedMs(window.owed + feed.cost) ?? RESCUE_MS / 2;
-    if (dueMs - hereMs < MOVE_GAIN_MS) break;
+    if (dueMs - 2 * hereMs < MOVE_GAIN_MS) break;
     if (!mayMove(otherLink, feed)) continue;
     takeBack(state, other, otherLink, block);
     request(state, peer, link, block);
@@ -93,7 +93,7 @@ function* dueTimes(
 /** Whether one more block may be taken back from a peer, and perhaps come twice. */
 export function mayMove(link: FeedLink, feed: FeedState): boolean {
   const { cancels } = link.window;
-  return cancels.areHeeded || feed.mayRace;
+  return cancels.areHeeded ? feed.mayMove : feed.mayRace;
 }
 
 /** Take back a block that a peer owes, for another to bring. */
