@@ -35,8 +35,8 @@ export function download(state: SyncState, peer: PeerState, link: FeedLink): voi
  * who fetches from it would ask for first: source: hypercore, trove as well.
  */
 function isAnswering(state: SyncState, link: FeedLink, feed: FeedState): boolean {
-  if (link.answered || link.unansweredWants === 0) return false;
-  return state.now - link.wantedAt < ANSWER_MS && state.isShared(feed);
+  if (link.answered || !link.hasHinted || state.now - link.wantedAt >= ANSWER_MS) return false;
+  return state.isShared(feed);
 }
 
 /**
@@ -90,6 +90,7 @@ export function onHave(state: SyncState, peer: PeerState, link: FeedLink, have: 
   const length = Math.max(1, have.length);
   if (have.start + length > Number.MAX_SAFE_INTEGER) return state.strike(peer, "Have beyond 2^53");
   if (have.bitfield === undefined) {
+    link.hasHinted = length === 1 && link.remoteLength === 0;
     const end = Math.min(have.start + length, MAX_TRACKED_BLOCKS);
     link.remote.add(have.start, end);
     link.search.gained(have.start, end);

@@ -210,7 +210,7 @@ export const MAX_FEED_RACES = 16;
 export const MAX_WASTE = 4;
 export const MAX_WASTE_SHARE = 0.01;
 /** And fewer than this part of all blocks, races under way included, however few there are. */
-export const MAX_SMALL_WASTE_SHARE = 0.02;
+export const MAX_SMALL_WASTE_SHARE = 0.04;
 /** Blocks are moved with a Cancel until so many of all came twice: some are on their way already. */
 export const MAX_MOVE_WASTE_SHARE = 0.02;
 

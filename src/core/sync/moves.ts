@@ -3,7 +3,14 @@
  * asked of that one. So peers that fetch from one another take the load off the one they began with.
  */
 import type { FeedState } from "./feed_state.ts";
-import { MOVE_GAIN_MS, MOVE_LEAST_MS, MOVE_MOST_MS, MOVE_PAUSE_MS, RESCUE_MS } from "./limits.ts";
+import {
+  MOVE_GAIN_MS,
+  MOVE_LEAST_MS,
+  MOVE_MOST_MS,
+  MOVE_PAUSE_MS,
+  PATIENCE,
+  RESCUE_MS,
+} from "./limits.ts";
 import type { FeedLink, PeerState } from "./peer_state.ts";
 import { cancel, request } from "./requests.ts";
 import type { SyncState } from "./state.ts";
@@ -33,7 +40,9 @@ export function moveHere(
     // Nothing is known of a peer that has not answered yet: it may have few, and only what is worth it.
     const hereMs = window.expectedMs(window.owed + feed.cost) ?? RESCUE_MS / 2;
     if (dueMs - 2 * hereMs < MOVE_GAIN_MS) break;
-    if (!mayMove(otherLink, feed)) continue;
+    // Our own line may be what both wait for.
+    if (dueMs < PATIENCE * state.line.busyMs(other)) continue;
+    if (!feed.mayMove) break;
     takeBack(state, other, otherLink, block);
     request(state, peer, link, block);
     moved++;
@@ -51,6 +60,7 @@ function owedByOthers(
   const found: Owed[] = [];
   for (const { peer: other, link: otherLink } of state.linksOf(feed)) {
     if (other === peer || otherLink.inFlight.size < 2) continue;
+    if (!otherLink.window.cancels.areHeeded) continue;
     const rttMs = other.window.rtt ?? MOVE_MOST_MS;
     const leastMs = Math.max(MOVE_LEAST_MS, Math.min(rttMs, MOVE_MOST_MS));
     for (const [block, dueMs] of dueTimes(state, feed, other, otherLink)) {
@@ -84,7 +94,7 @@ function* dueTimes(
     }
     const paceMs = window.paceMs(ahead);
     // One that let us wait for longer than it should may take as long for each.
-    const shareMs = ahead / cost * sinceMs;
+    const shareMs = sinceMs < RESCUE_MS ? 0 : ahead / cost * sinceMs;
     const dueMs = paceMs === undefined ? shareMs : Math.abs(paceMs - sinceMs);
     yield [block, Math.max(dueMs, at + (window.rtt ?? 0) - now)];
   }
@@ -93,7 +103,7 @@ function* dueTimes(
 /** Whether one more block may be taken back from a peer, and perhaps come twice. */
 export function mayMove(link: FeedLink, feed: FeedState): boolean {
   const { cancels } = link.window;
-  return cancels.areHeeded ? feed.mayMove : feed.mayRace;
+  return cancels.areHeeded ? feed.mayMove : feed.mayRace();
 }
 
 /** Take back a block that a peer owes, for another to bring. */

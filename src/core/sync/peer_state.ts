@@ -38,6 +38,8 @@ export class FeedLink {
   doubtedSince: number | undefined;
   /** The remote told what it has. */
   answered = false;
+  /** All that it told of so far is one block. */
+  hasHinted = false;
   /** The remote sent a Want, so it hears about new blocks. */
   remoteWants = false;
   /** We sent a Have: from then on hypercore before 6.10.3 can be sent a Request. */

@@ -74,6 +74,8 @@ interface Race {
   readonly block: number;
   /** How much longer it should take where it is. */
   readonly leftMs: number;
+  /** A Cancel is of use there. */
+  readonly isHeeded: boolean;
 }
 
 /**
@@ -81,7 +83,7 @@ interface Race {
  * what it would bring much sooner; the one who loses is sent a Cancel.
  */
 function race(state: SyncState, peer: PeerState, link: FeedLink, feed: FeedState): void {
-  if (feed.reserved.size === 0 || !feed.mayRace || feed.raced.size >= MAX_FEED_RACES) return;
+  if (feed.reserved.size === 0 || !feed.mayRace() || feed.raced.size >= MAX_FEED_RACES) return;
   const { now } = state;
   const oneMs = peer.window.expectedMs(feed.cost);
   if (oneMs === undefined || now - link.racedAt < RACE_PAUSE_MS) return;
@@ -95,13 +97,16 @@ function race(state: SyncState, peer: PeerState, link: FeedLink, feed: FeedState
       const dueMs = asked.at + other.peer.window.hopedMs(queuedOf(asked, feed)) - now;
       const gainMs = Math.abs(dueMs) - 2 * oneMs;
       if (gainMs <= (dueMs > 0 ? RACE_GAIN_MS : LATE_RACE_GAIN_MS)) continue;
-      races.push({ block, leftMs: Math.abs(dueMs) });
+      const isHeeded = other.link.window.cancels.areHeeded;
+      races.push({ block, leftMs: Math.abs(dueMs), isHeeded });
     }
   }
   if (races.length === 0) link.racedAt = now;
   races.sort((a, b) => b.leftMs - a.leftMs);
-  for (const { block } of races.slice(0, MAX_RACES)) {
-    if (!feed.mayRace || feed.raced.size >= MAX_FEED_RACES || peer.phase !== "open") return;
+  for (const { block, isHeeded } of races.slice(0, MAX_RACES)) {
+    if (!feed.mayRace(isHeeded) || feed.raced.size >= MAX_FEED_RACES || peer.phase !== "open") {
+      return;
+    }
     request(state, peer, link, block);
   }
 }
@@ -188,6 +193,7 @@ export function giveBackOverdue(
 ): void {
   const { window } = peer;
   const stuck = isStuck(state, peer, link, feed);
+  const mayRace = feed.mayRace(link.window.cancels.areHeeded);
   let isLate = false;
   for (const [block, asked] of [...link.inFlight]) {
     const age = state.now - asked.at;
@@ -196,7 +202,7 @@ export function giveBackOverdue(
     if (feed.reserved.get(block) !== peer.id || link.probe?.asked === block) continue;
     if (!isElsewhere(state, feed, block, peer)) continue;
     // Who answers others in their order answers this one too: until that is in doubt it is a race.
-    if (!stuck && age < Math.max(REQUEST_MS, patience) && !feed.mayRace) break;
+    if (!stuck && age < Math.max(REQUEST_MS, patience) && !mayRace) break;
     feed.release(block, peer.id);
     isLate = true;
     if (!stuck || peer.stalled) {
