@@ -106,9 +106,20 @@ export function onHave(state: SyncState, peer: PeerState, link: FeedLink, have: 
   if (have.length === WANT_BLOCKS && link.unansweredWants > 0) link.unansweredWants--;
   const feed = state.feeds.get(link.feed)!;
   feed.rarity.invalidate();
+  if (isAwaited(feed, have)) link.movedAt = -Infinity;
   if (feed.follows && link.remoteLength > feed.reader.length) feed.completed = false;
   download(state, peer, link);
   checkComplete(state, feed);
+}
+
+/** Whether some block was asked of another peer, as far as few are told of. */
+function isAwaited({ reserved }: FeedState, { start, length, bitfield }: Have): boolean {
+  if (reserved.size === 0) return false;
+  if (bitfield !== undefined || length > reserved.size) return true;
+  for (let block = start; block < start + Math.max(1, length); block++) {
+    if (reserved.has(block)) return true;
+  }
+  return false;
 }
 
 function applyBitfield(link: FeedLink, start: number, length: number, bits: Uint8Array): boolean {

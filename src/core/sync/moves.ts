@@ -101,7 +101,7 @@ function* dueTimes(
 }
 
 /** Whether one more block may be taken back from a peer, and perhaps come twice. */
-export function mayMove(link: FeedLink, feed: FeedState): boolean {
+export function mayTakeBack(link: FeedLink, feed: FeedState): boolean {
   const { cancels } = link.window;
   return cancels.areHeeded ? feed.mayMove : feed.mayRace();
 }

@@ -19,7 +19,7 @@ import {
 } from "./limits.ts";
 import type { FeedLink, PeerState } from "./peer_state.ts";
 import { type Choice, pick } from "./picker.ts";
-import { mayMove, moveHere, takeBack } from "./moves.ts";
+import { mayTakeBack, moveHere, takeBack } from "./moves.ts";
 import { cancel, request } from "./requests.ts";
 import type { SyncState } from "./state.ts";
 import type { Asked } from "./window.ts";
@@ -156,7 +156,7 @@ export function giveBackExcess(
     if (link.inFlight.size <= MIN_REQUESTS) return;
     if (feed.reserved.get(block) !== peer.id || link.probe?.asked === block) continue;
     if (!isElsewhere(state, feed, block, peer)) continue;
-    if (!mayMove(link, feed)) return;
+    if (!mayTakeBack(link, feed)) return;
     takeBack(state, peer, link, block);
   }
 }

@@ -209,7 +209,10 @@ Deno.test("a race counts as a block that comes twice until its loser has answere
   assert.equal(races, 2, "one in twenty-five of 50 blocks");
   slow.expect(50, 200, state.cost);
   slow.answer(50, 300, state.cost);
-  assert.ok(state.mayRace(), "what was cancelled before the request answered does not come any more");
+  assert.ok(
+    state.mayRace(),
+    "what was cancelled before the request answered does not come any more",
+  );
   state.received(0, 100, true);
   state.received(1, 100, true);
   assert.ok(!state.mayRace(), "these came all the same");
