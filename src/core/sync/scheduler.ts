@@ -193,7 +193,7 @@ export function giveBackOverdue(
 ): void {
   const { window } = peer;
   const stuck = isStuck(state, peer, link, feed);
-  const mayRace = feed.mayRace(link.window.cancels.areHeeded);
+  const isHeeded = link.window.cancels.areHeeded;
   let isLate = false;
   for (const [block, asked] of [...link.inFlight]) {
     const age = state.now - asked.at;
@@ -202,7 +202,7 @@ export function giveBackOverdue(
     if (feed.reserved.get(block) !== peer.id || link.probe?.asked === block) continue;
     if (!isElsewhere(state, feed, block, peer)) continue;
     // Who answers others in their order answers this one too: until that is in doubt it is a race.
-    if (!stuck && age < Math.max(REQUEST_MS, patience) && !mayRace) break;
+    if (!stuck && age < Math.max(REQUEST_MS, patience) && !feed.mayRace(isHeeded)) break;
     feed.release(block, peer.id);
     isLate = true;
     if (!stuck || peer.stalled) {
