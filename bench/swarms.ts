@@ -2,18 +2,37 @@
  * Simulated swarms: what each shape costs undisturbed, and how many random ones survive what
  * disturbs them.
  *
- * deno run bench/swarms.ts [--from N] [--count N] [--nodes N] [--only shapes|disturbed]
+ * deno run bench/swarms.ts [--from N] [--count N] [--nodes N] [--only shapes|meshes|slow|disturbed]
  *
  *   --from   number of the first random swarm, which is its seed; --count how many (0, 200)
  *   --nodes  the most nodes of a random swarm (12)
  */
 import { parseArgs } from "node:util";
 import { disturb } from "../tests/sim/disturbed.ts";
+import { relieve } from "../tests/sim/slow_owner.ts";
 import { spread, TOPOLOGIES } from "../tests/sim/topologies.ts";
 
 const SHAPES = [
   { nodes: 24, blocks: 200, blockBytes: 8192 },
   { nodes: 100, blocks: 60, blockBytes: 2000 },
+];
+
+/** Where everybody asks everybody, with large blocks on slow lines. */
+const MESHES = [
+  { nodes: 24, blocks: 60, blockBytes: 65_536 },
+  { nodes: 40, blocks: 50, blockBytes: 65_536 },
+  { nodes: 60, blocks: 50, blockBytes: 65_536 },
+  { nodes: 50, blocks: 100, blockBytes: 16_384 },
+];
+const MESH_SEEDS = ["m0", "m1", "x2", "x3", "x4"];
+
+/** What clones of a slow owner fetch. */
+const RELIEVED = [
+  { clones: 4, blocks: 20, blockBytes: 65_536 },
+  { clones: 4, blocks: 92, blockBytes: 65_536 },
+  { clones: 30, blocks: 20, blockBytes: 65_536 },
+  { clones: 30, blocks: 200, blockBytes: 65_536 },
+  { clones: 10, blocks: 500, blockBytes: 4096 },
 ];
 
 const { values } = parseArgs({
@@ -24,8 +43,10 @@ const { values } = parseArgs({
     only: { type: "string" },
   },
 });
-if (values.only !== "disturbed") shapes();
-if (values.only !== "shapes") disturbed();
+const parts = { shapes, meshes, slow, disturbed };
+for (const [name, run] of Object.entries(parts)) {
+  if (values.only === undefined || values.only === name) run();
+}
 
 function shapes(): void {
   for (const topology of TOPOLOGIES) {
@@ -36,6 +57,33 @@ function shapes(): void {
         `${topology}, ${size.nodes} nodes, ${size.blocks} blocks of ${size.blockBytes} bytes: ` +
           `${copies.toFixed(4)} of the least block data, frames ${overhead.toFixed(3)} of that, ` +
           `${seconds.toFixed(1)} virtual s, ${watch.steps} steps in ${realSeconds(start)}`,
+      );
+    }
+  }
+}
+
+function meshes(): void {
+  for (const size of MESHES) {
+    for (const seed of MESH_SEEDS) {
+      const { copies, overhead, seconds } = spread({ topology: "full mesh", ...size, seed });
+      console.log(
+        `full mesh, ${size.nodes} nodes, ${size.blocks} blocks of ${size.blockBytes} bytes, seed ${seed}: ` +
+          `${copies.toFixed(4)} of the least block data, frames ${overhead.toFixed(3)} of that, ` +
+          `${seconds.toFixed(1)} virtual s`,
+      );
+    }
+  }
+}
+
+function slow(): void {
+  for (const size of RELIEVED) {
+    for (const seed of ["a", "b"]) {
+      const { times, copies } = relieve({ ...size, seed });
+      console.log(
+        `${size.clones} clones of ${size.blocks} blocks of ${size.blockBytes} bytes, slow owner, seed ${seed}: ` +
+          `${times.toFixed(2)} times as long as one copy takes, ${
+            copies.toFixed(4)
+          } of the least block data`,
       );
     }
   }

@@ -23,11 +23,11 @@ for (const topology of TOPOLOGIES) {
 // Everybody asks everybody here, so lines are busy for many and answers late: it must not be asked twice
 // for what is only late.
 for (
-  const size of [{ nodes: 60, blocks: 30, blockBytes: 2000 }, {
-    nodes: 16,
-    blocks: 40,
-    blockBytes: 65_536,
-  }]
+  const size of [
+    { nodes: 60, blocks: 30, blockBytes: 2000 },
+    { nodes: 16, blocks: 40, blockBytes: 65_536 },
+    { nodes: 24, blocks: 60, blockBytes: 65_536 },
+  ]
 ) {
   const { nodes, blocks, blockBytes } = size;
   Deno.test(`${nodes} nodes that are all linked move ${blocks} blocks of ${blockBytes} bytes to each node once`, () => {

@@ -52,6 +52,7 @@ export interface RemoteOptions {
   readonly feed?: FeedId;
   /** What its process goes by; different for each peer without it. */
   readonly id?: Uint8Array;
+  readonly extensions?: readonly string[];
 }
 
 /** 32 bytes, by which ids are in the order of their peers; ours comes between 99 and 100. */
@@ -127,9 +128,9 @@ export class CoreDriver {
   }
 
   greet(peer: PeerId, options: RemoteOptions & { ack?: boolean }): void {
-    const { live = true, ack = false, feed = 0, id = idOf(peer) } = options;
+    const { live = true, ack = false, feed = 0, id = idOf(peer), extensions = [] } = options;
     this.name(peer, 0, feed);
-    this.say(peer, { type: "handshake", id, live, extensions: [], ack });
+    this.say(peer, { type: "handshake", id, live, extensions, ack });
   }
 
   /** The remote names a feed on a channel of its own. */

@@ -3,7 +3,6 @@ import type { FeedId, PeerAddress } from "./inputs.ts";
 import {
   BAN_MS,
   EARLY_BREAK_MS,
-  EARLY_BREAKS,
   MAX_ADDRESSES,
   MAX_BAN_MS,
   MAX_DIALS,
@@ -13,6 +12,7 @@ import {
   RETRY_JITTER,
   RETRY_MS,
 } from "./limits.ts";
+import type { Breaks } from "./window.ts";
 
 /**
  * `shared`: it leads to a peer that another link leads to as well, and is of no use while that one
@@ -240,10 +240,11 @@ export class AddressBook {
     this.#wait(known, now);
   }
 
-  /** What links there bring before they break, if they do so again and again. */
-  breaksAfter(address: PeerAddress): number {
+  /** How many links there broke early in a row, and what they brought before. */
+  breaks(address: PeerAddress): Breaks | undefined {
     const known = this.#known.get(address);
-    return known !== undefined && known.earlyBreaks >= EARLY_BREAKS ? known.brought : Infinity;
+    if (known === undefined || known.earlyBreaks === 0) return undefined;
+    return { inRow: known.earlyBreaks, after: known.brought };
   }
 
   /** The address failed or its link ended. Answers the wait until the next try, if there is one. */

@@ -8,6 +8,7 @@ import type { FeedState } from "./feed_state.ts";
 import type { FeedId, PeerAddress, QuietEnd } from "./inputs.ts";
 import {
   CLOSING_MS,
+  EARLY_BREAK_MS,
   FRAME_BYTES_PER_MS,
   FRAME_MS,
   HANDSHAKE_MS,
@@ -28,6 +29,7 @@ import type { SyncState } from "./state.ts";
 export function onTick(state: SyncState, gap: number): void {
   for (const peer of state.peers.values()) {
     if (gap > SLEEP_GAP_MS) forgive(peer, state.now, gap - TICK_MS);
+    if (state.now - peer.linkedAt >= EARLY_BREAK_MS) peer.window.expectBreak(undefined);
     const late = peer.phase === "closing" ? undefined : lateness(state, peer);
     if (late !== undefined) state.unlink(peer, late);
     // Before our own Feed there is no key to say anything with, not even this.
@@ -76,7 +78,7 @@ function forgive(peer: PeerState, now: number, ms: number): void {
   const later = (time: number) => time === Infinity ? time : Math.min(now, time + ms);
   peer.linkedAt = later(peer.linkedAt);
   peer.heardAt = later(peer.heardAt);
-  peer.flushedAt = later(peer.flushedAt);
+  peer.outbox.postpone(ms, now);
   peer.closingAt = later(peer.closingAt);
   if (peer.partialSince !== undefined) peer.partialSince = later(peer.partialSince);
   peer.window.postpone(ms, now);
@@ -99,7 +101,7 @@ function lateness(state: SyncState, peer: PeerState): TroveError | undefined {
   if (now - peer.heardAt >= SILENCE_MS) {
     return new TroveError(`Cannot hear a peer for ${SILENCE_MS / 1000} s`);
   }
-  if (peer.queuedBytes > 0 && now - peer.flushedAt >= WRITE_MS) {
+  if (peer.outbox.bytes > 0 && now - peer.outbox.flushedAt >= WRITE_MS) {
     return new TroveError(`Cannot send to a peer for ${WRITE_MS / 1000} s`);
   }
   if (peer.partialSince !== undefined) {

@@ -3,6 +3,7 @@ import { RemoteProtocolError } from "../../base/errors.ts";
 import { equalBytes, toHex } from "../../base/bytes.ts";
 import type { Feed, Handshake, Info } from "../wire/messages.ts";
 import { admitTo } from "./admission.ts";
+import { HEEDS_CANCEL } from "./cancels.ts";
 import { download } from "./downloads.ts";
 import { settleDuplicate } from "./duplicates.ts";
 import type { FeedState } from "./feed_state.ts";
@@ -17,8 +18,8 @@ export function greet(state: SyncState, peer: PeerState, primary: FeedState): vo
   state.assign(peer, primary.id);
   const link = name(state, peer, primary);
   const { id, live, ack = false } = state.options;
-  // We speak no extension.
-  state.send(peer, link, { type: "handshake", id, live, extensions: [], ack });
+  const extensions = [HEEDS_CANCEL];
+  state.send(peer, link, { type: "handshake", id, live, extensions, ack });
   for (const feed of state.archiveOf(primary.id)) {
     if (feed !== primary) name(state, peer, feed);
   }
@@ -97,6 +98,7 @@ export function onHandshake(state: SyncState, peer: PeerState, message: Handshak
   peer.phase = "open";
   peer.remoteLive = message.live;
   peer.remoteAck = message.ack;
+  peer.window.cancels.isPromised = message.extensions.includes(HEEDS_CANCEL);
   const { primary, address } = peer;
   state.report({ kind: "peer-opened", peer: peer.id, primary, address, dialled: peer.dialled });
   for (const link of peer.links.values()) if (link.open) begin(state, peer, link);

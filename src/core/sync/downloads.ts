@@ -8,6 +8,7 @@ import type { Data, Have, Unhave } from "../wire/messages.ts";
 import type { FeedState } from "./feed_state.ts";
 import { heldRuns } from "./held_runs.ts";
 import {
+  ANSWER_MS,
   ENTRIES_MS,
   MAX_BITFIELD_BYTES,
   MAX_TRACKED_BLOCKS,
@@ -25,7 +26,17 @@ export function download(state: SyncState, peer: PeerState, link: FeedLink): voi
   const feed = state.feeds.get(link.feed)!;
   if (peer.phase !== "open" || !link.open || !feed.downloads || state.stopping) return;
   if (!link.compatible) askWhatItHas(state, peer, link, feed);
-  if (!feed.onHold && !isBehind(state, peer, feed)) askForBlocks(state, peer, link, feed);
+  if (feed.onHold || isBehind(state, peer, feed) || isAnswering(state, link, feed)) return;
+  askForBlocks(state, peer, link, feed);
+}
+
+/**
+ * Whether the peer is about to say what it has. What it told of so far is its last block, which everybody
+ * who fetches from it would ask for first: source: hypercore, trove as well.
+ */
+function isAnswering(state: SyncState, link: FeedLink, feed: FeedState): boolean {
+  if (link.answered || !link.hasHinted || state.now - link.wantedAt >= ANSWER_MS) return false;
+  return state.isShared(feed);
 }
 
 /**
@@ -67,6 +78,7 @@ export function askWhatItHas(
   const end = feed.wantedEnd(Math.max(feed.reader.length, link.remoteLength));
   // The first region is always asked for: its answer also tells the length.
   while (link.unansweredWants < MAX_WANTS && (link.nextWant === 0 || link.nextWant < end)) {
+    if (link.nextWant === 0) link.wantedAt = state.now;
     state.send(peer, link, { type: "want", start: link.nextWant, length: WANT_BLOCKS });
     link.nextWant += WANT_BLOCKS;
     link.unansweredWants++;
@@ -78,6 +90,7 @@ export function onHave(state: SyncState, peer: PeerState, link: FeedLink, have: 
   const length = Math.max(1, have.length);
   if (have.start + length > Number.MAX_SAFE_INTEGER) return state.strike(peer, "Have beyond 2^53");
   if (have.bitfield === undefined) {
+    link.hasHinted = length === 1 && link.remoteLength === 0;
     const end = Math.min(have.start + length, MAX_TRACKED_BLOCKS);
     link.remote.add(have.start, end);
     link.search.gained(have.start, end);
@@ -93,9 +106,20 @@ export function onHave(state: SyncState, peer: PeerState, link: FeedLink, have: 
   if (have.length === WANT_BLOCKS && link.unansweredWants > 0) link.unansweredWants--;
   const feed = state.feeds.get(link.feed)!;
   feed.rarity.invalidate();
+  if (isAwaited(feed, have)) link.movedAt = -Infinity;
   if (feed.follows && link.remoteLength > feed.reader.length) feed.completed = false;
   download(state, peer, link);
   checkComplete(state, feed);
+}
+
+/** Whether some block was asked of another peer, as far as few are told of. */
+function isAwaited({ reserved }: FeedState, { start, length, bitfield }: Have): boolean {
+  if (reserved.size === 0) return false;
+  if (bitfield !== undefined || length > reserved.size) return true;
+  for (let block = start; block < start + Math.max(1, length); block++) {
+    if (reserved.has(block)) return true;
+  }
+  return false;
 }
 
 function applyBitfield(link: FeedLink, start: number, length: number, bits: Uint8Array): boolean {

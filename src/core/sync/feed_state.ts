@@ -6,6 +6,7 @@ import type { FeedId, FetchOrder, PeerId } from "./inputs.ts";
 import {
   CONTENT_BLOCK_BYTES,
   ENTRY_BLOCK_BYTES,
+  MAX_MOVE_WASTE_SHARE,
   MAX_RETURNED,
   MAX_SMALL_WASTE_SHARE,
   MAX_WASTE,
@@ -206,12 +207,21 @@ export class FeedState {
     this.cost += (REQUEST_COST + bytes - this.cost) / this.#costsKnown;
   }
 
-  /** Whether few enough blocks came twice, or may yet, to ask for one more of another peer. */
-  get mayRace(): boolean {
+  /**
+   * Whether few enough blocks came twice, or may yet, to ask for one more of another peer. Fewer where
+   * the one that owes it heeds a Cancel: what waits there was moved, and this one is about to come.
+   */
+  mayRace(isHeeded = false): boolean {
     const twice = this.#twice;
     if (twice >= MAX_WASTE + this.#received * MAX_WASTE_SHARE) return false;
     // In a small feed a few blocks are a large part.
-    return twice + this.raced.size + 1 <= this.#blocks * MAX_SMALL_WASTE_SHARE;
+    const share = isHeeded ? MAX_MOVE_WASTE_SHARE : MAX_SMALL_WASTE_SHARE;
+    return twice + this.raced.size + 1 <= this.#blocks * share;
+  }
+
+  /** Whether so few came twice that blocks are moved between peers that heed a Cancel. */
+  get mayMove(): boolean {
+    return this.#wasted <= this.#blocks * MAX_MOVE_WASTE_SHARE;
   }
 
   /**

@@ -36,15 +36,19 @@ export const GAP_MEMORY_MS = 10_000;
 export const MAX_QUEUE_MS = 2000;
 
 /**
- * A peer to which so many links in a row were lost, each within this time, is asked for this part of
- * what they brought at once: what is on its way is lost with the next one as well.
+ * A peer to which the last link was lost within this time is asked for a part of what that brought at
+ * once, for what is on its way is lost with the next one as well: a smaller part for each link in a row
+ * that was lost so soon, up to so many. What of a block had come is lost in any case.
  */
-export const EARLY_BREAKS = 2;
 export const EARLY_BREAK_MS = 60_000;
 export const BREAK_SHARE = 1 / 32;
+export const MAX_EARLY_BREAKS = 4;
 
 /** A peer that has not told by then what entries it has is asked for content all the same. */
 export const ENTRIES_MS = 3000;
+
+/** Where others fetch as well, a peer that tells of its last block is asked when all is told, or then. */
+export const ANSWER_MS = 1000;
 
 /** Blocks per Want. Source: hypercore 6.26 and 7.7 send nothing else, and count answers by it. */
 export const WANT_BLOCKS = 1024 * 1024;
@@ -66,6 +70,9 @@ export const MAX_QUEUED_REQUESTS = 256;
 
 /** Bytes handed to a link and not yet taken by the system, above which no block is loaded. */
 export const MAX_QUEUED_BYTES = 1024 * 1024;
+/** The same for a slow link: about what leaves it in this time, or else one block and a part of one. */
+export const OUTBOX_MS = 100;
+export const MIN_QUEUED_BYTES = 1024;
 
 /** What a message without a block value counts for in a link's outbox, in bytes. */
 export const SMALL_MESSAGE_BYTES = 64;
@@ -182,6 +189,16 @@ export const RACE_GAIN_MS = 500;
 /** The same where the answer is late already, by the pace of the peer that owes it. */
 export const LATE_RACE_GAIN_MS = 100;
 
+/**
+ * A block that waits at one peer is asked of another instead that brings it so much sooner. A Cancel
+ * must be there before the block leaves: after half a round trip, or about so long in any case.
+ */
+export const MOVE_GAIN_MS = 300;
+export const MOVE_LEAST_MS = 300;
+export const MOVE_MOST_MS = 1000;
+/** An idle peer looks for such blocks so often, if there was none the last time. */
+export const MOVE_PAUSE_MS = 100;
+
 /** What a peer would answer so much later only is given back to others. */
 export const EXCESS_MS = 6000;
 
@@ -194,6 +211,8 @@ export const MAX_WASTE = 4;
 export const MAX_WASTE_SHARE = 0.01;
 /** And fewer than this part of all blocks, races under way included, however few there are. */
 export const MAX_SMALL_WASTE_SHARE = 0.04;
+/** Blocks are moved with a Cancel until so many of all came twice: some are on their way already. */
+export const MAX_MOVE_WASTE_SHARE = 0.02;
 
 /** An idle peer looks for something to race for so often: it looks at all that is on its way. */
 export const RACE_PAUSE_MS = 100;
@@ -211,6 +230,8 @@ export const RARITY_REGIONS = 8;
 
 /** Equally rare blocks are asked for in runs of this length, which a disk reads at once. */
 export const RARITY_RUN = 16;
+/** Or in shorter ones, of which there are so many: peers that start together ask for others each. */
+export const RARITY_RUNS = 64;
 
 /** The system must take something of what we sent in this time. */
 export const WRITE_MS = 30_000;

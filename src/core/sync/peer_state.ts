@@ -9,7 +9,19 @@ import { hostOf } from "./hosts.ts";
 import type { FeedId, PeerAddress, PeerId, QuietEnd } from "./inputs.ts";
 import { CANCEL_MS, MAX_CANCELLED, MAX_NEWS_RUNS, MAX_REMOTE_PAGES } from "./limits.ts";
 import type { LinkProbe } from "./probe.ts";
+import { Outbox } from "./outbox.ts";
 import { type Asked, Window } from "./window.ts";
+
+/** A request that was taken back. */
+interface Cancelled {
+  readonly asked: Asked;
+  /** It counts as owed yet. */
+  isOwed: boolean;
+  /** It may yet be answered, or a later one. */
+  isPending: boolean;
+  /** A later request was answered. */
+  isKept: boolean;
+}
 
 /** One feed on one link. */
 export class FeedLink {
@@ -26,6 +38,8 @@ export class FeedLink {
   doubtedSince: number | undefined;
   /** The remote told what it has. */
   answered = false;
+  /** All that it told of so far is one block. */
+  hasHinted = false;
   /** The remote sent a Want, so it hears about new blocks. */
   remoteWants = false;
   /** We sent a Have: from then on hypercore before 6.10.3 can be sent a Request. */
@@ -34,6 +48,8 @@ export class FeedLink {
   compatible = false;
   /** Start of the next Want region to ask for. */
   nextWant = 0;
+  /** When the first of them was asked for. */
+  wantedAt = 0;
   unansweredWants = 0;
   /** When a Want for the region that starts there was answered last. */
   readonly wantAnswers = new Map<number, number>();
@@ -43,12 +59,13 @@ export class FeedLink {
   oldestSince = 0;
   /** When the latest of those requests was made that were answered; Infinity: no more answers come. */
   answeredUpTo = -Infinity;
-  /** Blocks that were cancelled and may come all the same; undefined: not counted as owed. */
-  readonly cancelled = new Map<number, Asked | undefined>();
+  /** Blocks that were cancelled and may come all the same. */
+  readonly cancelled = new Map<number, Cancelled>();
   /** Where the search for blocks stands: see `pick`. */
   readonly search = new LinkSearch();
-  /** When it was last looked for something to race for. */
+  /** When it was last looked for something to race for, and for something to move here, in vain. */
   racedAt = -Infinity;
+  movedAt = -Infinity;
   /** The remote may still download. Source: hypercore starts with true. */
   remoteDownloads = true;
   /** We told the remote that we do not download any more. */
@@ -84,13 +101,20 @@ export class FeedLink {
    * cancelled meanwhile tells as much of the peer's pace.
    */
   answer(block: number, now: number, cost: number): boolean {
-    const asked = this.#take(block, now) ?? this.cancelled.get(block);
-    const wasCancelled = this.cancelled.delete(block);
-    if (asked === undefined) return wasCancelled;
+    const cancelled = this.cancelled.get(block);
+    const asked = this.#take(block, now) ?? this.#cameAllTheSame(cancelled);
+    if (cancelled !== undefined) this.#settleCancelled(cancelled);
+    this.cancelled.delete(block);
+    if (asked === undefined) return cancelled !== undefined;
     this.window.answered(asked, cost, now);
     this.answeredUpTo = Math.max(this.answeredUpTo, asked.at);
     // Requests are answered about in their order: what was cancelled before this one is through.
-    this.#settleCancelled(asked.at);
+    for (const other of this.cancelled.values()) {
+      if (other.asked.serial >= asked.serial || !other.isPending) continue;
+      this.#settleCancelled(other);
+      other.isKept = true;
+      this.window.cancels.kept();
+    }
     return true;
   }
 
@@ -98,23 +122,28 @@ export class FeedLink {
   cancel(block: number, now: number): void {
     const asked = this.#take(block, now);
     if (asked === undefined) return;
-    this.cancelled.set(block, asked);
+    const { cancels } = this.window;
+    const isOwed = !cancels.areHeeded;
+    if (!isOwed) this.window.drop(asked);
+    this.cancelled.set(block, { asked, isOwed, isPending: true, isKept: false });
     if (this.cancelled.size <= MAX_CANCELLED) return;
-    const [[oldest, oldestAsked]] = this.cancelled;
+    const [[oldest, cancelled]] = this.cancelled;
+    this.#settleCancelled(cancelled);
     this.cancelled.delete(oldest);
-    if (oldestAsked !== undefined) this.window.drop(oldestAsked);
   }
 
   /** A cancelled block was refused. Answers whether there was one. */
   forgive(block: number): boolean {
-    const asked = this.cancelled.get(block);
-    if (asked !== undefined) this.window.drop(asked);
+    const cancelled = this.cancelled.get(block);
+    if (cancelled !== undefined) this.#settleCancelled(cancelled);
     return this.cancelled.delete(block);
   }
 
   /** Time passes: what was cancelled long ago does not come any more. */
   expireCancelled(now: number): void {
-    if (this.cancelled.size > 0) this.#settleCancelled(now - CANCEL_MS);
+    for (const cancelled of this.cancelled.values()) {
+      if (cancelled.asked.at <= now - CANCEL_MS) this.#settleCancelled(cancelled);
+    }
   }
 
   /** Nothing is waited for any more. */
@@ -140,13 +169,18 @@ export class FeedLink {
     return asked;
   }
 
-  #settleCancelled(upTo: number): void {
-    for (const [block, asked] of this.cancelled) {
-      if (asked === undefined) continue;
-      if (asked.at > upTo) continue;
-      this.window.drop(asked);
-      this.cancelled.set(block, undefined);
-    }
+  #settleCancelled(cancelled: Cancelled): void {
+    if (cancelled.isOwed) this.window.drop(cancelled.asked);
+    cancelled.isOwed = cancelled.isPending = false;
+  }
+
+  /** A block came that was cancelled, and not asked for again. Answers what that says of the pace. */
+  #cameAllTheSame(cancelled: Cancelled | undefined): Asked | undefined {
+    if (cancelled === undefined) return undefined;
+    this.window.cancels.ignored(cancelled.isKept);
+    if (!cancelled.isOwed) return undefined;
+    cancelled.isOwed = false;
+    return cancelled.asked;
   }
 }
 
@@ -239,8 +273,6 @@ export class PeerState {
 
   heardAt: number;
   sentAt: number;
-  /** When the last bytes were flushed, or the outbox began to fill. */
-  flushedAt: number;
   /** What it is known to hold of what is watched. */
   holding = new Holding();
   /** When a block was last sent to it. */
@@ -255,8 +287,8 @@ export class PeerState {
   closingAt = 0;
   strikes = 0;
 
-  /** Bytes handed to the link and not flushed yet. */
-  queuedBytes = 0;
+  /** What was handed to the link and not flushed yet. */
+  readonly outbox: Outbox;
   readonly requests: QueuedRequest[] = [];
   /** A block is being read for this peer. */
   loading = false;
@@ -270,6 +302,6 @@ export class PeerState {
     this.usedAt = now;
     this.heardAt = now;
     this.sentAt = now;
-    this.flushedAt = now;
+    this.outbox = new Outbox(now);
   }
 }

@@ -36,7 +36,7 @@ function pickReturned(feed: FeedState, link: FeedLink, limit: number): number {
   for (const block of feed.returned) {
     if (feed.reader.hasBlock(block) || feed.isTaken(block) || !feed.isWanted(block)) {
       feed.returned.delete(block);
-    } else if (block < limit && link.remote.has(block) && !link.cancelled.get(block)) {
+    } else if (block < limit && link.remote.has(block) && !link.cancelled.get(block)?.isPending) {
       return block; // and not of the one that let it wait, at once
     }
   }

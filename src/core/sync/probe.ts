@@ -21,7 +21,7 @@ import { askWhatItHas, onFork } from "./downloads.ts";
 import type { FeedState } from "./feed_state.ts";
 import type { FeedLink, PeerState } from "./peer_state.ts";
 import { MAX_PROBE_REFUSALS } from "./limits.ts";
-import { claimNothing } from "./scheduler.ts";
+import { claimNothing } from "./requests.ts";
 import type { SyncState } from "./state.ts";
 import { costOf } from "./window.ts";
 

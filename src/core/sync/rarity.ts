@@ -8,7 +8,7 @@
 import type { Chance } from "./chance.ts";
 import type { FeedState } from "./feed_state.ts";
 import type { FeedId } from "./inputs.ts";
-import { RARITY_BLOCKS, RARITY_MS, RARITY_REGIONS, RARITY_RUN } from "./limits.ts";
+import { RARITY_BLOCKS, RARITY_MS, RARITY_REGIONS, RARITY_RUN, RARITY_RUNS } from "./limits.ts";
 import type { FeedLink } from "./peer_state.ts";
 
 interface Sources {
@@ -25,7 +25,8 @@ export class Rarity {
   #order: readonly number[] = [];
   /** Changes with the order. */
   #round = 0;
-  #madeAt = -Infinity;
+  /** When it may be made again: the more there was to count, the later. */
+  #dueAt = -Infinity;
   /** What peers have has changed since. */
   #stale = true;
   /** Where the next region is looked for. */
@@ -42,7 +43,7 @@ export class Rarity {
 
   /** The rarest block that the link's peer has and nobody was asked for; -1 if there is none. */
   next(feed: FeedState, link: FeedLink, sources: Sources): number {
-    if (this.#stale && sources.now - this.#madeAt >= RARITY_MS) this.#make(feed, sources);
+    if (this.#stale && sources.now >= this.#dueAt) this.#make(feed, sources);
     const { search, remote } = link;
     if (search.rarityRound !== this.#round) {
       search.rarityRound = this.#round;
@@ -57,16 +58,19 @@ export class Rarity {
   }
 
   #make(feed: FeedState, sources: Sources): void {
-    this.#madeAt = sources.now;
     this.#stale = false;
     this.#round++;
     this.#order = [];
+    let counted = 0;
     for (let region = 0; region < RARITY_REGIONS && this.#order.length === 0; region++) {
       const start = this.#nextRegion(feed, sources.limit);
       if (start === -1) return;
       this.#order = rarestFirst(feed, start, sources);
+      counted += Math.min(RARITY_BLOCKS, sources.limit - start) * sources.links.length;
       this.#next = start + RARITY_BLOCKS;
     }
+    const pauseMs = RARITY_MS * Math.min(1, counted / RARITY_BLOCKS);
+    this.#dueAt = Math.max(this.#dueAt, sources.now - RARITY_MS / 10) + pauseMs;
     // Other regions have their turn, whether peers get more or not.
     if (this.#order.length > 0) this.#stale = true;
   }
@@ -96,13 +100,14 @@ function rarestFirst(feed: FeedState, start: number, sources: Sources): number[]
     }
   }
   // One number each to sort by: how many have it, a number drawn for its run, where it lies.
-  const runs = Array.from({ length: Math.ceil((end - start) / RARITY_RUN) }, () => chance.next());
+  const length = Math.max(1, Math.min(RARITY_RUN, Math.floor((end - start) / RARITY_RUNS)));
+  const runs = Array.from({ length: Math.ceil((end - start) / length) }, () => chance.next());
   const keys: number[] = [];
   for (let at = 0; at < holders.length; at++) {
     const block = start + at;
     if (holders[at] === 0 || feed.isTaken(block) || !feed.isWanted(block)) continue;
     if (feed.reader.hasBlock(block)) continue;
-    const run = Math.floor(runs[Math.floor(at / RARITY_RUN)] * 2 ** 20);
+    const run = Math.floor(runs[Math.floor(at / length)] * 2 ** 20);
     keys.push((holders[at] * 2 ** 20 + run) * RARITY_BLOCKS + at);
   }
   return [...Float64Array.from(keys).sort()].map((key) => start + key % RARITY_BLOCKS);

@@ -5,8 +5,6 @@
  * how fast they answer. A block is asked of one peer at a time, but for two cases: what a peer that
  * lets everything wait owes longest, and a few at the very end.
  */
-import { EMPTY_BYTES } from "../../base/bytes.ts";
-import { requestDigest } from "../feed/digest.ts";
 import type { FeedState } from "./feed_state.ts";
 import {
   EXCESS_MS,
@@ -18,10 +16,11 @@ import {
   RACE_GAIN_MS,
   RACE_PAUSE_MS,
   REQUEST_MS,
-  WANT_BLOCKS,
 } from "./limits.ts";
 import type { FeedLink, PeerState } from "./peer_state.ts";
 import { type Choice, pick } from "./picker.ts";
+import { mayTakeBack, moveHere, takeBack } from "./moves.ts";
+import { cancel, request } from "./requests.ts";
 import type { SyncState } from "./state.ts";
 import type { Asked } from "./window.ts";
 
@@ -43,6 +42,9 @@ export function askForBlocks(
     if (block === -1) break;
     request(state, peer, link, block);
   }
+  if (room > 0 && peer.phase === "open") {
+    moveHere(state, peer, link, { feed, room, end: choice.end });
+  }
   if (window.count === 0) race(state, peer, link, feed);
 }
 
@@ -58,7 +60,8 @@ function choiceFor(state: SyncState, feed: FeedState): Choice {
   const links: FeedLink[] = [];
   let partial = feed.order === "rarest";
   for (const { link } of state.linksOf(feed)) {
-    if (link.remoteLength === 0) continue;
+    // Who fetches as well has other blocks to give before long, if not all ask for the same ones.
+    if (link.remoteLength === 0 && !link.remoteWants) continue;
     links.push(link);
     partial ||= link.isPartial(told);
   }
@@ -66,30 +69,13 @@ function choiceFor(state: SyncState, feed: FeedState): Choice {
   return { end, rarest: { links, now: state.now, chance: state.chance } };
 }
 
-function request(state: SyncState, peer: PeerState, link: FeedLink, block: number): void {
-  const feed = state.feeds.get(link.feed)!;
-  const { reader } = feed;
-  claimNothing(state, peer, link);
-  feed.reserve(block, peer.id);
-  link.expect(block, state.now, feed.cost);
-  if (block >= reader.length) link.doubtedSince ??= state.now;
-  const nodes = requestDigest(reader, block);
-  state.send(peer, link, { type: "request", index: block, bytes: 0, hash: false, nodes });
-}
-
-/** hypercore before 6.10.3 crashes on a Request that no Have came before: send an empty one. */
-export function claimNothing(state: SyncState, peer: PeerState, link: FeedLink): void {
-  if (link.saidHave) return;
-  link.saidHave = true;
-  const bitfield = EMPTY_BYTES;
-  state.send(peer, link, { type: "have", start: 0, length: WANT_BLOCKS, bitfield, ack: false });
-}
-
 /** A block that is on its way and another peer could bring sooner. */
 interface Race {
   readonly block: number;
   /** How much longer it should take where it is. */
   readonly leftMs: number;
+  /** A Cancel is of use there. */
+  readonly isHeeded: boolean;
 }
 
 /**
@@ -97,7 +83,7 @@ interface Race {
  * what it would bring much sooner; the one who loses is sent a Cancel.
  */
 function race(state: SyncState, peer: PeerState, link: FeedLink, feed: FeedState): void {
-  if (feed.reserved.size === 0 || !feed.mayRace || feed.raced.size >= MAX_FEED_RACES) return;
+  if (feed.reserved.size === 0 || !feed.mayRace() || feed.raced.size >= MAX_FEED_RACES) return;
   const { now } = state;
   const oneMs = peer.window.expectedMs(feed.cost);
   if (oneMs === undefined || now - link.racedAt < RACE_PAUSE_MS) return;
@@ -111,13 +97,16 @@ function race(state: SyncState, peer: PeerState, link: FeedLink, feed: FeedState
       const dueMs = asked.at + other.peer.window.hopedMs(queuedOf(asked, feed)) - now;
       const gainMs = Math.abs(dueMs) - 2 * oneMs;
       if (gainMs <= (dueMs > 0 ? RACE_GAIN_MS : LATE_RACE_GAIN_MS)) continue;
-      races.push({ block, leftMs: Math.abs(dueMs) });
+      const isHeeded = other.link.window.cancels.areHeeded;
+      races.push({ block, leftMs: Math.abs(dueMs), isHeeded });
     }
   }
   if (races.length === 0) link.racedAt = now;
   races.sort((a, b) => b.leftMs - a.leftMs);
-  for (const { block } of races.slice(0, MAX_RACES)) {
-    if (!feed.mayRace || feed.raced.size >= MAX_FEED_RACES || peer.phase !== "open") return;
+  for (const { block, isHeeded } of races.slice(0, MAX_RACES)) {
+    if (!feed.mayRace(isHeeded) || feed.raced.size >= MAX_FEED_RACES || peer.phase !== "open") {
+      return;
+    }
     request(state, peer, link, block);
   }
 }
@@ -136,13 +125,6 @@ export function cancelElsewhere(
     // One that lets everything wait still owes its oldest block: by that it is judged.
     if (!peer.stalled) cancel(state, peer, link, block);
   }
-}
-
-function cancel(state: SyncState, peer: PeerState, link: FeedLink, block: number): void {
-  if (!link.inFlight.has(block)) return;
-  link.cancel(block, state.now);
-  // The reference ignores it; other peers save themselves the work.
-  state.send(peer, link, { type: "cancel", index: block, bytes: 0, hash: false });
 }
 
 /** Take back requests for blocks that are not wanted any more. */
@@ -167,17 +149,35 @@ export function giveBackExcess(
   link: FeedLink,
   feed: FeedState,
 ): void {
+  if (link.window.cancels.areHeeded) return giveBackBeyond(state, peer, link, feed);
   for (const [block, asked] of [...link.inFlight].reverse()) {
     const expected = peer.window.expectedMs(queuedOf(asked, feed));
     if (expected === undefined || asked.at + expected - state.now < EXCESS_MS) return;
     if (link.inFlight.size <= MIN_REQUESTS) return;
     if (feed.reserved.get(block) !== peer.id || link.probe?.asked === block) continue;
     if (!isElsewhere(state, feed, block, peer)) continue;
-    if (!feed.mayRace) return;
-    feed.mayComeLate(block, link, asked.at);
-    feed.release(block, peer.id);
-    cancel(state, peer, link, block);
+    if (!mayTakeBack(link, feed)) return;
+    takeBack(state, peer, link, block);
   }
+}
+
+/**
+ * The same of a peer that heeds a Cancel: what it would not be asked for any more, whoever has it. Peers
+ * that began with the same blocks so come to ask for others each.
+ */
+function giveBackBeyond(
+  state: SyncState,
+  peer: PeerState,
+  link: FeedLink,
+  feed: FeedState,
+): void {
+  const most = Math.max(MIN_REQUESTS, Math.floor(peer.window.size / feed.cost));
+  if (link.inFlight.size <= 2 * most || !state.isShared(feed)) return;
+  for (const block of [...link.inFlight.keys()].slice(most)) {
+    if (feed.reserved.get(block) !== peer.id || link.probe?.asked === block) continue;
+    takeBack(state, peer, link, block);
+  }
+  feed.restart(); // not these first, but in whatever order is best now
 }
 
 /**
@@ -193,6 +193,7 @@ export function giveBackOverdue(
 ): void {
   const { window } = peer;
   const stuck = isStuck(state, peer, link, feed);
+  const isHeeded = link.window.cancels.areHeeded;
   let isLate = false;
   for (const [block, asked] of [...link.inFlight]) {
     const age = state.now - asked.at;
@@ -201,7 +202,7 @@ export function giveBackOverdue(
     if (feed.reserved.get(block) !== peer.id || link.probe?.asked === block) continue;
     if (!isElsewhere(state, feed, block, peer)) continue;
     // Who answers others in their order answers this one too: until that is in doubt it is a race.
-    if (!stuck && age < Math.max(REQUEST_MS, patience) && !feed.mayRace) break;
+    if (!stuck && age < Math.max(REQUEST_MS, patience) && !feed.mayRace(isHeeded)) break;
     feed.release(block, peer.id);
     isLate = true;
     if (!stuck || peer.stalled) {

@@ -90,8 +90,8 @@ export function sizesOf({ feeds, peers, addresses, dials }: SyncState): SyncSize
     sizes.channels += peer.channels.size;
     sizes.queuedRequests += peer.requests.length;
     sizes.mostQueuedRequests = Math.max(sizes.mostQueuedRequests, peer.requests.length);
-    sizes.queuedBytes += peer.queuedBytes;
-    sizes.mostQueuedBytes = Math.max(sizes.mostQueuedBytes, peer.queuedBytes);
+    sizes.queuedBytes += peer.outbox.bytes;
+    sizes.mostQueuedBytes = Math.max(sizes.mostQueuedBytes, peer.outbox.bytes);
     sizes.earlyMessages += peer.early.size;
     sizes.mostEarlyBytes = Math.max(sizes.mostEarlyBytes, peer.early.bytes);
     let inFlight = 0;

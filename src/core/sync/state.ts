@@ -135,11 +135,10 @@ export class SyncState {
 
   send(peer: PeerState, link: FeedLink, message: Message): void {
     const bytes = SMALL_MESSAGE_BYTES + payloadBytes(message);
-    if (peer.queuedBytes === 0) peer.flushedAt = this.now;
-    peer.queuedBytes += bytes;
+    peer.outbox.add(bytes, this.now);
     peer.sentAt = this.now;
     this.effects.push({ kind: "send", peer: peer.id, channel: link.channel, message, bytes });
-    if (peer.queuedBytes > MAX_OUTBOX_BYTES + payloadBytes(message)) {
+    if (peer.outbox.bytes > MAX_OUTBOX_BYTES + payloadBytes(message)) {
       this.unlink(peer, new RemoteProtocolError("Cannot send to a peer that does not read"));
     }
   }
@@ -196,6 +195,13 @@ export class SyncState {
   /** Whether a peer failed for too long to prove a block beyond the signed length. */
   isEmptyClaim({ doubtedSince }: FeedLink): boolean {
     return doubtedSince !== undefined && this.now - doubtedSince >= CLAIM_MS;
+  }
+
+  /** Whether more than one peer takes part in a feed. */
+  isShared(feed: FeedState): boolean {
+    let links = 0;
+    for (const _ of this.linksOf(feed)) if (++links > 1) return true;
+    return false;
   }
 
   /** The links on which both sides named the feed and finished the handshake. */

@@ -147,7 +147,7 @@ export class SyncCore {
         if (primary === undefined) return state.unlink(peer, "closed"); // its archive left
         const book = state.addressesOf(primary.id);
         book.linked(peer.address);
-        peer.window.expectBreak(book.breaksAfter(peer.address));
+        peer.window.expectBreak(book.breaks(peer.address));
         return greet(state, peer, primary);
       }
       case "tick": {
@@ -210,8 +210,7 @@ export class SyncCore {
         return;
       }
       case "flushed":
-        peer.queuedBytes -= input.bytes;
-        peer.flushedAt = state.now;
+        peer.outbox.flush(input.bytes, state.now);
         return serve(state, peer);
       case "loaded": {
         const link = peer.links.get(input.feed)!;

@@ -7,13 +7,7 @@ import { MAX_FRAME_BYTES } from "../wire/frame.ts";
 import { encodeHaveRuns } from "../wire/have_bitfield.ts";
 import type { Cancel, Request, Want } from "../wire/messages.ts";
 import type { FeedState } from "./feed_state.ts";
-import {
-  MAX_QUEUED_BYTES,
-  MAX_QUEUED_REQUESTS,
-  MAX_WANT_MEMORY,
-  WANT_ALIGNMENT,
-  WANT_REPEAT_MS,
-} from "./limits.ts";
+import { MAX_QUEUED_REQUESTS, MAX_WANT_MEMORY, WANT_ALIGNMENT, WANT_REPEAT_MS } from "./limits.ts";
 import { heldRuns } from "./held_runs.ts";
 import type { FeedLink, PeerState } from "./peer_state.ts";
 import type { SyncState } from "./state.ts";
@@ -85,8 +79,7 @@ export function onCancel(peer: PeerState, link: FeedLink, cancel: Cancel): void 
 /** Answer as many requests as the link's outbox has room for, in order. */
 export function serve(state: SyncState, peer: PeerState): void {
   while (
-    peer.phase === "open" && !peer.loading && peer.requests.length > 0 &&
-    peer.queuedBytes < MAX_QUEUED_BYTES
+    peer.phase === "open" && !peer.loading && peer.requests.length > 0 && peer.outbox.hasRoom
   ) {
     const { link, request } = peer.requests.shift()!;
     const feed = state.feeds.get(link.feed)!;

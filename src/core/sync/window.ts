@@ -5,9 +5,11 @@
  * Requests are counted in units of cost: the bytes of the block and a fixed part for the work that
  * any answer makes, so that feeds of tiny and of large blocks go by one measure.
  */
+import { CancelRecord } from "./cancels.ts";
 import {
   BREAK_SHARE,
   GAP_MEMORY_MS,
+  MAX_EARLY_BREAKS,
   MAX_QUEUE_MS,
   MAX_REQUESTS,
   MIN_REQUESTS,
@@ -21,6 +23,12 @@ import {
   WINDOW_FLOOR_MS,
 } from "./limits.ts";
 
+/** Links to one peer that broke early: how many in a row, and what all answers on one cost on average. */
+export interface Breaks {
+  readonly inRow: number;
+  readonly after: number;
+}
+
 /** One request on its way. Times in milliseconds, the rest in units of cost. */
 export interface Asked {
   at: number;
@@ -31,8 +39,10 @@ export interface Asked {
   /** What the peer had answered by then, and when the last of it came. */
   readonly delivered: number;
   deliveredAt: number;
-  /** The window was about full, so that the pace of the answers is the peer's own. */
-  readonly full: boolean;
+  /** The most that might be owed by then. */
+  readonly size: number;
+  /** Which one of all requests to the peer it is. */
+  readonly serial: number;
 }
 
 export class Window {
@@ -45,9 +55,12 @@ export class Window {
   rate = 0;
   /** The most that may be owed. */
   size = START_WINDOW;
+  /** What becomes of requests that are taken back. */
+  readonly cancels = new CancelRecord();
+  #serial = 0;
   #delivered = 0;
-  /** What the links before this one brought, if they broke early; else this one is not held back. */
-  #breaksAfter = Infinity;
+  /** What became of the links before this one, if they broke early; else this one is not held back. */
+  #breaks: Breaks | undefined;
   #deliveredAt = 0;
   /** The longest pause between two answers of late: some peers send a second's worth at a time. */
   #gap = 0;
@@ -55,11 +68,11 @@ export class Window {
   #isPacing = false;
 
   /**
-   * Links to this peer broke early again and again, after answers that cost so much: what is on its way
-   * then is lost, so this one is asked for a small part of that at once until it holds longer.
+   * Links to this peer broke early: what is on its way then is lost, so this one is asked for a small
+   * part at once of what those brought, or it did. Undefined: it held longer than they.
    */
-  expectBreak(afterCost: number): void {
-    this.#breaksAfter = afterCost;
+  expectBreak(breaks: Breaks | undefined): void {
+    this.#breaks = breaks;
     this.size = Math.min(this.size, this.#safe);
   }
 
@@ -78,7 +91,8 @@ export class Window {
       queued: this.owed,
       delivered: this.#delivered,
       deliveredAt: this.#deliveredAt,
-      full: 2 * this.owed >= this.size,
+      size: this.size,
+      serial: this.#serial++,
     };
   }
 
@@ -101,10 +115,12 @@ export class Window {
     // Source: the delivery rate of TCP's BBR.
     const interval = Math.max(now - asked.deliveredAt, MIN_INTERVAL_MS);
     const sample = (this.#delivered - asked.delivered) / interval;
+    // The window was about full, by what blocks turned out to cost: so the pace is the peer's own.
+    const isFull = 2 * asked.queued * Math.max(1, cost / asked.cost) >= asked.size;
     if (sample > this.rate) this.rate += (sample - this.rate) * (this.rate === 0 ? 1 : 0.5);
     // Who was asked for little cannot show how fast it is.
-    else if (asked.full) this.rate += (sample - this.rate) / 8;
-    this.#isPacing ||= asked.full;
+    else if (isFull) this.rate += (sample - this.rate) / 8;
+    this.#isPacing ||= isFull;
     const queueMs = Math.min(this.rtt + this.#gap + WINDOW_FLOOR_MS, MAX_QUEUE_MS);
     const target = this.rate * (this.rtt + queueMs);
     // By what was answered at most: this doubles in a round trip, and a burst out of some buffer
@@ -133,7 +149,9 @@ export class Window {
 
   /** The most that may be owed for the sake of a link that may break. */
   get #safe(): number {
-    return Math.max(this.#breaksAfter, this.#delivered) * BREAK_SHARE;
+    if (this.#breaks === undefined) return Infinity;
+    const { inRow, after } = this.#breaks;
+    return Math.max(after, this.#delivered) * BREAK_SHARE / Math.min(inRow, MAX_EARLY_BREAKS);
   }
 
   get #most(): number {
@@ -148,6 +166,12 @@ export class Window {
   /** The same for a peer that may be faster than it had occasion to show. */
   hopedMs(queued: number): number {
     return (this.rtt ?? 0) + (this.#isPacing ? queued / this.rate : 0);
+  }
+
+  /** How long answers that cost so much should take one behind another; undefined: no idea. */
+  paceMs(cost: number): number | undefined {
+    if (this.rtt === undefined) return undefined;
+    return this.#isPacing ? cost / this.rate : 0;
   }
 
   /** How long an answer may take before the block is asked of another. */

@@ -234,7 +234,7 @@ Deno.test("AddressBook dials by rank what failed as often", () => {
   assert.deepEqual(book.due(1000).map(({ address }) => address), ["late:1", "given:1", "near:1"]);
 });
 
-Deno.test("AddressBook knows what links bring that break early more than once in a row", () => {
+Deno.test("AddressBook knows how many links in a row broke early, and what they brought", () => {
   const book = new AddressBook({ persistent: false });
   const address = "127.0.0.1:3282";
   book.add(address, 0, 0);
@@ -242,15 +242,15 @@ Deno.test("AddressBook knows what links bring that break early more than once in
     book.due(now);
     book.linked(address);
     book.lost(address, now, { since, brought });
-    return book.breaksAfter(address);
+    return book.breaks(address);
   };
-  assert.equal(book.breaksAfter(address), Infinity);
-  assert.equal(breaksAt(10_000, 0, 5000), Infinity, "once is nothing");
-  assert.equal(breaksAt(20_000, 10_000, 1000), 4000, "the mean follows");
-  assert.equal(breaksAt(30_000, 20_000, 0), 3000);
-  assert.equal(breaksAt(100_000, 30_000, 9000), Infinity, "that one held for more than a minute");
-  assert.equal(breaksAt(110_000, 100_000, 7000), Infinity);
-  assert.equal(breaksAt(120_000, 110_000, 7000), 7000, "and what was before does not count");
+  assert.equal(book.breaks(address), undefined);
+  assert.deepEqual(breaksAt(10_000, 0, 5000), { inRow: 1, after: 5000 });
+  assert.deepEqual(breaksAt(20_000, 10_000, 1000), { inRow: 2, after: 4000 }, "the mean follows");
+  assert.deepEqual(breaksAt(30_000, 20_000, 0), { inRow: 3, after: 3000 });
+  assert.equal(breaksAt(100_000, 30_000, 9000), undefined, "that one held for more than a minute");
+  assert.deepEqual(breaksAt(110_000, 100_000, 7000), { inRow: 1, after: 7000 });
+  assert.deepEqual(breaksAt(120_000, 110_000, 7000), { inRow: 2, after: 7000 });
 });
 
 Deno.test("AddressBook full of addresses of a higher rank has room for one of a lower", () => {

@@ -69,6 +69,7 @@ Deno.test("a holder of a few blocks proves them under an older length than ours"
   // Meanwhile the owner's last block made the feed four blocks long here.
   const copy = driver.feeds.get(0)!;
   driver.have(A, 3);
+  driver.pass(1000, A, B);
   driver.say(A, answerFor(source, copy, 3));
   assert.equal(copy.length, 4);
   const proof = prove(sparse, { block: 0, hashOnly: false, digest: asked.nodes })!;

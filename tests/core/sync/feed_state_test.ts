@@ -197,7 +197,7 @@ Deno.test("a race counts as a block that comes twice until its loser has answere
     slow.expect(block, 0, state.cost);
   }
   let races = 0;
-  for (; state.mayRace; races++) {
+  for (; state.mayRace(); races++) {
     state.reserve(races, 2);
     fast.expect(races, 100, state.cost);
     // The faster one answers at once, the other is sent a Cancel, and may not hear it in time.
@@ -209,9 +209,12 @@ Deno.test("a race counts as a block that comes twice until its loser has answere
   assert.equal(races, 2, "one in twenty-five of 50 blocks");
   slow.expect(50, 200, state.cost);
   slow.answer(50, 300, state.cost);
-  assert.ok(state.mayRace, "what was cancelled before the request answered does not come any more");
+  assert.ok(
+    state.mayRace(),
+    "what was cancelled before the request answered does not come any more",
+  );
   state.received(0, 100, true);
   state.received(1, 100, true);
-  assert.ok(!state.mayRace, "these came all the same");
+  assert.ok(!state.mayRace(), "these came all the same");
   assert.ok(state.caution > 2);
 });

@@ -120,7 +120,7 @@ Deno.test("at the end a slow source is raced by one that is idle, and the loser 
     assert.ok(ms < 1.1 * idealMs(1000, 212), `${ms} ms`);
     assert.ok(download.cancels > 0);
     download.run(download.now + 10_000, () => false);
-    assert.ok(download.wasted <= 10, `${download.wasted} came twice`);
+    assert.ok(download.wasted <= 14, `${download.wasted} came twice, not 4 and one in a hundred`);
     assert.equal(download.ended.size, 0, "late answers are no breach");
   }
 });

@@ -98,7 +98,7 @@ Deno.test("what is asked and what is over add up", () => {
 Deno.test("of a peer whose links break early little is asked at once, until one holds", () => {
   const cost = costOf(BLOCK);
   const window = new Window();
-  window.expectBreak(10 * cost);
+  window.expectBreak({ inRow: 1, after: 10 * cost });
   assert.equal(window.room(cost), 1, "not even the usual two");
   let [now, answered] = [0, 0];
   const most: number[] = []; // by tenths of what is answered
@@ -114,4 +114,11 @@ Deno.test("of a peer whose links break early little is asked at once, until one 
   assert.equal(most[0], 1);
   assert.ok(most[4] >= 8 && most[4] <= 10, `${most[4]}, not a thirty-second of 256 to 320`);
   assert.ok(most[9] >= 18 && most[9] <= 20, `${most[9]} at the end`);
+  window.expectBreak({ inRow: 2, after: 10 * cost });
+  assert.equal(window.room(cost), 10, "half of that after the second one in a row");
+  window.expectBreak({ inRow: 100, after: 10 * cost });
+  assert.equal(window.room(cost), 5, "and not less than a quarter");
+  window.expectBreak(undefined);
+  for (let n = 0; n < 20; n++) window.answered(window.ask(cost, now), cost, now + 100);
+  assert.ok(window.room(cost) > 20, "it held for long");
 });
