@@ -164,6 +164,7 @@ async function fetchArchive(
     network,
     signals,
     found: search?.found,
+    emit,
   });
   job.join(sync);
   for (const address of peers) sync.input({ kind: "found", address, primary: METADATA });

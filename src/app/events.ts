@@ -1,5 +1,6 @@
 /** What a running command tells: the lines of `--json`, and what people see is made from them. */
 
+import type { PeerFigures } from "./link_meters.ts";
 import type { MirrorReport } from "./mirror_tally.ts";
 
 /**
@@ -65,6 +66,8 @@ type OneEvent =
     /** How many archives the figures are the sum of, where there are many. */
     archives?: number;
   }
+  /** Once a second: the links that are open, and how fast they are. For people who watch. */
+  | ({ event: "peers" } & PeerFigures)
   /** A name leads to the archive of that link, and may be taken to for so many seconds. */
   | {
     event: "resolved";

@@ -152,7 +152,7 @@ export async function shareArchive(
   const synced = untilSynced && new SyncedPeers(archive, untilSynced, { published, feeds, emit });
   const job = new ShareJob(archive, { ...options, feeds, published, live, synced });
   const sync = new Synchronizer({
-    ...{ world, listener, network, signals },
+    ...{ world, listener, network, signals, emit },
     found: search?.found,
     director: job,
     live: true,

@@ -49,7 +49,7 @@ export function downloadFrom(
     onEvent: (event) => {
       lines.take(event);
       output.emit(event);
-      if (live && event.event === "listening") output.say("Press Ctrl-C to stop");
+      if (live && event.event === "listening") output.hint("Press Ctrl-C to stop");
     },
     signals: true,
     ...{ history, overwrite, keepLocal, keepDeleted, maxDelete, dryRun },

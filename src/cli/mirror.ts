@@ -73,7 +73,8 @@ async function mirror(
       timeoutMs: options.timeout ?? TIMEOUT_MS,
       onEvent: (event) => {
         // People find the link in the table.
-        if (event.event !== "archive" || output.json) download.onEvent?.(event);
+        if (event.event === "archive" && !output.json) output.look(event);
+        else download.onEvent?.(event);
       },
       onProgress: showProgress(context),
       onReport: (made) => report = made,

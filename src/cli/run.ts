@@ -4,9 +4,9 @@ import { UsageError } from "../base/errors.ts";
 import type { World } from "../base/world.ts";
 import type { CommandLine } from "./command_line.ts";
 import { commandsFor } from "./commands.ts";
-import type { PeerOptions } from "./context.ts";
+import type { CommonOptions, PeerOptions } from "./context.ts";
 import { exitCodeOf } from "./exit_codes.ts";
-import { CommandOutput } from "./output.ts";
+import { CommandOutput, type View } from "./output.ts";
 
 const DESCRIPTION =
   "Share folders as dat:// archives, and clone them from whichever peers have them.";
@@ -30,10 +30,11 @@ export async function run(args: readonly string[], world: World, version: string
     json: args.includes("--json"),
     stdio: args.includes("--stdio"),
   });
-  const program = buildProgram(world, version, await commandsFor(args), (options, action) => {
-    output = openOutput(world, options);
-    return action({ world, output });
-  });
+  const perform: CommandLine["perform"] = async (options, action) => {
+    output = openOutput(world, options, await openView(world, options));
+    await action({ world, output });
+  };
+  const program = buildProgram(world, version, await commandsFor(args), perform);
   try {
     await program.parseAsync([...args], { from: "user" });
     output.end();
@@ -93,16 +94,30 @@ function buildProgram(
   return program;
 }
 
-function openOutput(world: World, options: PeerOptions): CommandOutput {
-  const { json = false, quiet = false, verbose = false, color = "auto" } = options;
-  const wanted = color === "auto"
-    ? world.stderr.isTerminal && world.stdout.isTerminal && (world.env("NO_COLOR") ?? "") === "" &&
-      world.env("TERM") !== "dumb"
-    : color === "always";
+function openOutput(world: World, options: PeerOptions, view?: View): CommandOutput {
+  const { json = false, quiet = false, verbose = false } = options;
   const { clock, stderr } = world;
   // Where the wire is on stdout, everything else goes to stderr.
   const printer = options.stdio ? { clock, stderr, stdout: stderr } : world;
-  return new CommandOutput(printer, { json, quiet, verbose, color: wanted && !json });
+  return new CommandOutput(
+    printer,
+    { json, quiet, verbose, color: isColoured(world, options) },
+    view,
+  );
+}
+
+/** What is drawn while the command runs: on a terminal only, and loaded there only. */
+async function openView(world: World, options: CommonOptions): Promise<View | undefined> {
+  const { json, quiet } = options;
+  if (json || quiet || !world.stderr.isTerminal || world.env("TERM") === "dumb") return undefined;
+  const { LiveView } = await import("./live_view.ts");
+  return new LiveView(world, { colour: isColoured(world, options) });
+}
+
+function isColoured(world: World, { json, color = "auto" }: CommonOptions): boolean {
+  if (json || color !== "auto") return !json && color === "always";
+  return world.stderr.isTerminal && world.stdout.isTerminal &&
+    (world.env("NO_COLOR") ?? "") === "" && world.env("TERM") !== "dumb";
 }
 
 function upperFirst(text: string): string {

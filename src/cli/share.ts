@@ -151,7 +151,7 @@ async function share(
       if (event.event !== "listening" || told) return;
       told = true;
       if (isOwn) output.say(whatIsFollowed(options));
-      output.say("Press Ctrl-C to stop sharing");
+      output.hint("Press Ctrl-C to stop sharing");
     },
   });
 }
