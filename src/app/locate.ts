@@ -43,7 +43,9 @@ export function locateArchive(dir: string | undefined, world: World): ArchivePat
   const place = resolve(world.cwd(), dir ?? ".");
   // A folder that was typed wrong must not stand for the archive that it would be in.
   if (inspectFolder(place) === "missing") {
-    throw new NotFoundError(`Cannot find an archive in "${place}": there is no such folder`);
+    throw new NotFoundError(`Cannot find an archive in "${place}": there is no such folder`, {
+      hint: "check the path",
+    });
   }
   return findArchive(place);
 }

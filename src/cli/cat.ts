@@ -17,12 +17,11 @@ export function addCat({ program, perform }: CommandLine): void {
       "cat photos/notes.txt",
       "cat notes.txt --version 12 > old.txt   # if its bytes are still here",
     ],
-  });
-  command.addHelpText(
-    "after",
-    "\nNothing is printed that was not verified. With --json, it is each file's SHA-256\n" +
+    about: [
+      "Nothing is printed that was not verified. With --json, it is each file's SHA-256 " +
       "that is printed, and not its bytes.",
-  );
+    ],
+  });
   addVersionOption(addDirOption(command))
     .action((paths: string[], options: CatOptions) =>
       perform(options, (context) => cat(paths, options, context))

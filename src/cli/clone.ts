@@ -29,7 +29,7 @@ export function addClone({ program, world, perform }: CommandLine): void {
     addStdioOption(addPeerOptions(addNameOptions(command), world, "give up, or stop following,")),
   )
     .option("--live", "stay: follow every change, and serve what is here")
-    .option("--feed <key>", "fetch a hypercore by itself: trove clone [dir] --feed KEY")
+    .option("--feed <key>", "fetch a feed by itself: trove clone [dir] --feed KEY")
     .action((link: string | undefined, dir: string | undefined, options: CloneCommandOptions) =>
       perform(
         options,

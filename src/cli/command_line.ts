@@ -1,5 +1,6 @@
 /** What the commands are declared with: the options that many share, and how one is carried out. */
 import { type Command, Option } from "commander";
+import { GROUPS, tell, type Told } from "./help.ts";
 import { parseProxy } from "../app/addresses.ts";
 import { SOURCE_NAMES } from "../app/peer_search.ts";
 import { UsageError } from "../base/errors.ts";
@@ -33,30 +34,31 @@ export interface CommandLine {
 }
 
 /** A command as its help shows it. */
-export interface Described {
+export interface Described extends Partial<Told> {
   /** Such as `ls [path]`. */
   readonly usage: string;
   /** What it does, in a few words without a period. */
   readonly summary: string;
-  /** Command lines without the program's name, maybe with a comment behind. */
   readonly examples: readonly string[];
 }
 
 /** Declare a command, with the options that every command takes. */
-export function addCommand(parent: Command, { usage, summary, examples }: Described): Command {
-  const heading = examples.length === 1 ? "Example:" : "Examples:";
-  return parent.command(usage)
-    .description(summary)
-    .option("--json", "print one JSON object a line on stdout")
-    .option("-q, --quiet", "print results and errors only")
-    .option("-v, --verbose", "print more about errors")
-    .addOption(
-      new Option("--color <when>", "colour the output").choices(["auto", "always", "never"])
-        .default("auto"),
-    )
-    .option("--no-input", "never ask anything")
-    .helpOption("-h, --help", "show help")
-    .addHelpText("after", `\n${heading}\n${examples.map((line) => `  trove ${line}`).join("\n")}`);
+export function addCommand(parent: Command, { usage, summary, ...told }: Described): Command {
+  const command = parent.command(usage).description(summary).helpOption(
+    "-h, --help",
+    "show help; --help-all explains every option",
+  );
+  tell(command, told);
+  const options = [
+    new Option("--json", "print one JSON object a line on stdout"),
+    new Option("-q, --quiet", "print results and errors only"),
+    new Option("-v, --verbose", "print more about errors"),
+    new Option("--color <when>", "colour the output").choices(["auto", "always", "never"])
+      .default("auto"),
+    new Option("--no-input", "never ask anything"),
+  ];
+  for (const option of options) command.addOption(option.helpGroup(GROUPS.common));
+  return command;
 }
 
 /**
@@ -77,18 +79,19 @@ export function addPeerOptions(command: Command, world: World, timeout: string):
   };
   let given: string[] | undefined;
   command
+    .optionsGroup(GROUPS.peers)
     .addOption(
-      new Option("--peer <address>", "a peer: host:port, ws://…, wss://… or unix:PATH (repeatable)")
+      new Option("--peer <address>", "a peer: host:port, ws://…, unix:PATH (repeatable)")
         .argParser((text) => given = collectPeer(text, given)),
     )
     .addOption(
       new Option(
         "--discovery <ways>",
-        `how to find peers: ${SOURCE_NAMES.join(",")}; all if not said`,
+        `how to find peers; otherwise by all: ${SOURCE_NAMES.join(",")}`,
       )
         .argParser(parseSources),
     )
-    .option("--no-discovery", "find nobody: meet those that --peer names, and those who come")
+    .option("--no-discovery", "look for nobody: meet --peer and those who come")
     .addOption(
       new Option("--bootstrap <way=address>", "whom to ask, for example dht=192.0.2.7 (repeatable)")
         .argParser(collectBootstrap),
@@ -116,9 +119,10 @@ export function addPeerOptions(command: Command, world: World, timeout: string):
       new Option("--max-peers <n>", "links to peers at once").argParser(parsePeerCount),
     )
     .addOption(
-      new Option("--timeout <duration>", `${timeout} after, for example, 30s or 10m`)
+      new Option("--timeout <duration>", `${timeout} after 30s, 10m, 2h or so`)
         .argParser(parseDuration),
-    );
+    )
+    .optionsGroup("");
   // A flag wins over its environment variable.
   command.hook("preAction", () => {
     setIfMissing(command, "peer", fallback("TROVE_PEER", splitPeers));
@@ -144,19 +148,22 @@ export function addPeerOptions(command: Command, world: World, timeout: string):
 export function addStdioOption(command: Command): Command {
   return command.addOption(
     new Option("--stdio", "meet one peer on standard input and output, as behind ssh")
-      .conflicts(["port", "host", "ws"]),
+      .conflicts(["port", "host", "ws"])
+      .helpGroup(GROUPS.peers),
   );
 }
+
 /** About `--select` and `--exclude`, for the help. */
-const SELECTION_HELP = `
-Patterns are about paths from the archive's root on; quote them. A file or a folder is meant with
-all that is below it (photos), a glob is one as in **/*.jpg, and a slash at its end means what is
-in such folders (20*/). The folder remembers them: --select '**' is everything again.`;
+const ABOUT_SELECTION = "Patterns are about paths from the archive's root on; quote them. A file " +
+  "or a folder is meant with all that is below it (photos), a glob is one as in **/*.jpg, and a " +
+  "slash at its end means what is in such folders (20*/). The folder remembers them: --select '**' " +
+  "is everything again.";
 
 /** The options of every command that downloads into a folder. */
 export function addDownloadOptions(command: Command): Command {
+  tell(command, { about: [ABOUT_SELECTION] });
   return command
-    .addHelpText("after", SELECTION_HELP)
+    .optionsGroup(GROUPS.files)
     .addOption(
       new Option("--select <glob>", "fetch these files or folders only (repeatable)")
         .argParser(collectPattern),
@@ -165,7 +172,7 @@ export function addDownloadOptions(command: Command): Command {
       new Option("--exclude <glob>", "leave these out, whatever is selected (repeatable)")
         .argParser(collectPattern),
     )
-    .option("--history", "keep the content of every version, not of the newest files only")
+    .option("--history", "keep every version's content, not the newest one's only")
     .option("--overwrite", "replace files in the way that are not the archive's")
     .option("--keep-local", "leave files that were changed or deleted here as they are")
     .option("--keep-deleted", "leave files on disk that the archive deleted")
@@ -173,7 +180,8 @@ export function addDownloadOptions(command: Command): Command {
       new Option("--max-delete <n>", "refuse an update that deletes more files than that")
         .argParser(parseCount),
     )
-    .option("--dry-run", "list what would change, and change nothing");
+    .option("--dry-run", "list what would change, and change nothing")
+    .optionsGroup("");
 }
 
 function setIfMissing(command: Command, name: string, value: unknown): void {

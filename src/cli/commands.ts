@@ -28,6 +28,8 @@ export const COMMANDS: ReadonlyMap<string, () => Promise<Add>> = new Map([
   ["keys", async () => (await import("./keys.ts")).addKeys],
   ["inspect", async () => (await import("./inspect.ts")).addInspect],
   ["doctor", async () => (await import("./doctor.ts")).addDoctor],
+  ["completions", async () => (await import("./completions.ts")).addCompletions],
+  ["man", async () => (await import("./man.ts")).addMan],
 ]);
 
 /** Other names of commands. */

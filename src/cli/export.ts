@@ -19,11 +19,6 @@ interface ExportOptions extends CommonOptions {
   readonly output?: string;
 }
 
-const ABOUT = `
-The same version always gives the same bytes. Every block is verified, and
-nothing is written before all of them are known to be here. Owners are 0, times
-are whole seconds.`;
-
 /** Work that takes less is over before anybody reads how far it is. */
 const QUIET_MS = 500;
 
@@ -35,8 +30,12 @@ export function addExport({ program, perform }: CommandLine): void {
       "export photos -o photos.tar",
       "export --version 12 | gzip > version-12.tar.gz",
     ],
+    about: [
+      "The same version always gives the same bytes. Every block is verified, and nothing " +
+      "is written before all of them are known to be here. Owners are 0, times are whole " +
+      "seconds.",
+    ],
   });
-  command.addHelpText("after", ABOUT);
   addVersionOption(addDirOption(command))
     .option("-o, --output <file>", "write to this file instead of stdout")
     .action((dir: string | undefined, options: ExportOptions) =>

@@ -34,7 +34,7 @@ export function addKeys({ program, perform }: CommandLine): void {
     summary: "show the link and where the secret key is, or carry that to another machine",
     examples: [
       "keys photos",
-      "keys --discovery dat://…              # the name under which peers look for it",
+      "keys --discovery dat://…      # the name under which peers look for it",
       "keys export photos --output ~/photos.key",
       "keys import photos < photos.key",
     ],

@@ -19,11 +19,10 @@ export function addLog({ program, perform }: CommandLine): void {
     usage: "log [dir]",
     summary: "list the changes that made an archive",
     examples: ["log photos", "log --since 12 --json   # what came after version 12"],
+    about: [
+      "Shown are version, time in UTC, what was done, size, blocks and name.",
+    ],
   });
-  command.addHelpText(
-    "after",
-    "\nShown are version, time in UTC, what was done, size, blocks and name.",
-  );
   addDirOption(command)
     .addOption(new Option("--since <n>", "only changes after this version").argParser(parseVersion))
     .addOption(

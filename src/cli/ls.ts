@@ -19,8 +19,10 @@ export function addLs({ program, perform }: CommandLine): void {
     usage: "ls [path]",
     summary: "list the files of a version",
     examples: ["ls photos", "ls -r --version 12   # everything in version 12"],
+    about: [
+      "Shown are mode, size, time in UTC, and name.",
+    ],
   });
-  command.addHelpText("after", "\nShown are mode, size, time in UTC, and name.");
   addVersionOption(addDirOption(command))
     .option("-r, --recursive", "everything below the path, not just what is in it")
     .action((path: string | undefined, options: LsOptions) =>

@@ -3,20 +3,23 @@ import { Command, CommanderError } from "commander";
 import { UsageError } from "../base/errors.ts";
 import type { World } from "../base/world.ts";
 import type { CommandLine } from "./command_line.ts";
-import { commandsFor } from "./commands.ts";
+import { COMMANDS, commandsFor } from "./commands.ts";
 import type { CommonOptions, PeerOptions } from "./context.ts";
+import { formatHelp, MIN_WRAP, tell } from "./help.ts";
 import { exitCodeOf } from "./exit_codes.ts";
 import { CommandOutput, type View } from "./output.ts";
 
 const DESCRIPTION =
   "Share folders as dat:// archives, and clone them from whichever peers have them.";
 
-const EXAMPLES = `
-Examples:
-  trove share photos            share a folder; prints its link
-  trove clone dat://… photos    fetch it, every byte verified
-  trove status photos           what is here of it
-  trove doctor dat://…          who has it, and what stands in the way`;
+const EXAMPLES = [
+  "share photos            # share a folder; prints its link",
+  "clone dat://… photos    # fetch it, every byte verified",
+  "doctor dat://…          # who has it, and what stands in the way",
+];
+
+/** Says the same as `--help`, and more. */
+const HELP_ALL = "--help-all";
 
 /**
  * Run a command line.
@@ -34,14 +37,16 @@ export async function run(args: readonly string[], world: World, version: string
     output = openOutput(world, options, await openView(world, options));
     await action({ world, output });
   };
-  const program = buildProgram(world, version, await commandsFor(args), perform);
+  const asksAll = args.includes(HELP_ALL);
+  const program = buildProgram({ world, version, perform, asksAll }, await commandsFor(args));
+  const words = args.map((word) => word === HELP_ALL ? "--help" : word);
   try {
-    await program.parseAsync([...args], { from: "user" });
+    await program.parseAsync(words, { from: "user" });
     output.end();
     return 0;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0; // help and version
-    const failure = error instanceof CommanderError ? usageError(error) : firstOf(error);
+    const failure = error instanceof CommanderError ? usageError(error, args) : firstOf(error);
     output.fail(failure);
     return exitCodeOf(failure);
   }
@@ -55,26 +60,41 @@ function firstOf(error: unknown): unknown {
 }
 
 /** What commander has to say about a command line, in our words. */
-function usageError({ code, message }: CommanderError): UsageError {
-  const hint = "see trove --help";
+function usageError(
+  { code, message }: CommanderError,
+  [first, second]: readonly string[],
+): UsageError {
+  const hint = `see trove ${COMMANDS.has(first) ? `${first} ` : ""}--help`;
   if (code === "commander.help") {
-    return new UsageError("Cannot tell what to do: no command", { hint });
+    return new UsageError(
+      first === "help" ? `Unknown command '${second}'` : "Cannot tell what to do: no command",
+      { hint },
+    );
   }
-  return new UsageError(upperFirst(message.replace(/^error: /, "").replace(/\n/g, " ")), { hint });
+  const text = message.replace(/^error: /, "").replace(/\n/g, " ").replace(/\.$/, "");
+  return new UsageError(upperFirst(text), { hint });
 }
 
-function buildProgram(
-  world: World,
-  version: string,
+interface ProgramOptions extends Pick<CommandLine, "world" | "perform"> {
+  readonly version: string;
+  /** The help is to explain everything. */
+  readonly asksAll?: boolean;
+}
+
+/** The command line with these commands. */
+export function buildProgram(
+  { world, perform, version, asksAll = false }: ProgramOptions,
   commands: readonly ((line: CommandLine) => void)[],
-  perform: CommandLine["perform"],
 ): Command {
   const program = new Command("trove")
     .description(DESCRIPTION)
     .version(version, "--version", "print the version")
-    .helpOption("-h, --help", "show help")
+    .helpOption("-h, --help", "show help; --help-all explains every command")
     .helpCommand("help [command]", "show help for a command")
-    .addHelpText("after", EXAMPLES)
+    .configureHelp({
+      minWidthToWrap: MIN_WRAP,
+      formatHelp: (command, helper) => formatHelp(command, helper, { all: asksAll }),
+    })
     // So that --version behind a command is that command's own.
     .enablePositionalOptions()
     .exitOverride()
@@ -90,6 +110,7 @@ function buildProgram(
       getOutHasColors: () => false,
       getErrHasColors: () => false,
     });
+  tell(program, { examples: EXAMPLES });
   for (const add of commands) add({ program, world, perform });
   return program;
 }

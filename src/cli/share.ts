@@ -33,13 +33,6 @@ interface ShareCommandOptions extends PeerOptions, NameCommandOptions {
   readonly keyFile?: string;
 }
 
-const ABOUT = `
---until-synced ends it with exit code 0 once so many peers said of every block that they hold it: all
-entries, and the content of all files. A peer is a process: a reader that is started again counts
-anew. To be stopped before that is a failure, exit code 4 if it was --timeout.
-A secret key that is not in ~/.dat/secret_keys comes from --key-file, or else from TROVE_SECRET_KEY:
-what trove keys export prints. It is used and not kept.`;
-
 export function addShare({ program, world, perform }: CommandLine): void {
   const command = addCommand(program, {
     usage: "share [dir]",
@@ -47,27 +40,33 @@ export function addShare({ program, world, perform }: CommandLine): void {
     examples: [
       "share photos --port 3282",
       "share data --history  # keep every version",
-      "share site --until-synced 1 --timeout 10m   # in a job: until somebody has it all",
+      "share site --until-synced 1 --timeout 10m   # until somebody has it all",
+    ],
+    about: [
+      "--until-synced ends it with exit code 0 once so many peers said of every block that " +
+      "they hold it: all entries, and the content of all files. A peer is a process: a " +
+      "reader that is started again counts anew. To be stopped before that is a failure, " +
+      "exit code 4 if it was --timeout.",
+      "A secret key that is not in ~/.dat/secret_keys comes from --key-file, or else " +
+      "from TROVE_SECRET_KEY: what trove keys export prints. It is used and not kept.",
     ],
   });
-  command.addHelpText("after", ABOUT);
-  addVersionOption(
-    addStdioOption(addPeerOptions(addNameOptions(command), world, "stop sharing")),
-    "with --until-synced: of this version, or a newer one",
-  )
+  command
+    .option("--history", "keep every version's content, where the archive is new")
+    .option("--no-watch", "do not follow changes of the folder")
+    .option("--no-import", "serve what the archive holds, without a look at the folder")
     .addOption(
       new Option("--until-synced <n>", "stop when so many peers hold everything")
         .argParser(parsePeerCount),
-    )
+    );
+  addVersionOption(command, "with --until-synced: of this version, or a newer one")
     .option("--key-file <file>", "take the archive's secret key from there")
-    .option("--name <name>", "show what to publish so that this name leads to the archive")
-    .option("--no-import", "serve what the archive holds, without a look at the folder")
-    .option("--no-watch", "do not follow changes of the folder")
-    .option("--ignore-hidden", "leave out names that start with a dot (the default)")
+    .option("--name <name>", "show what to publish so that this name leads to it")
     .option("--no-ignore-hidden", "take names that start with a dot")
-    .option("--history", "keep every version's content, where the archive is new")
+    .option("--ignore-hidden", "leave out names that start with a dot (the default)")
     .option("--reuse-content", "append nothing for renamed files; clones made by dat go wrong then")
-    .option("--no-reuse-content", "append renamed files again, although every version is kept")
+    .option("--no-reuse-content", "append renamed files again, although every version is kept");
+  addStdioOption(addPeerOptions(addNameOptions(command), world, "stop sharing"))
     .action((dir: string | undefined, options: ShareCommandOptions) =>
       perform(options, (context) => share(dir, options, context))
     );

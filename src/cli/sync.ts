@@ -10,10 +10,11 @@ import {
 } from "./command_line.ts";
 import type { CommandContext, DownloadOptions } from "./context.ts";
 import { downloadFrom } from "./download.ts";
+
 export function addSync({ program, world, perform }: CommandLine): void {
   const command = addCommand(program, {
     usage: "sync [dir]",
-    summary: "keep a folder up to date and serve it: a clone follows, an owner's folder is shared",
+    summary: "serve a folder, and follow its origin if it is a clone",
     examples: [
       "sync photos",
       "sync photos --max-delete 100 --timeout 8h",
