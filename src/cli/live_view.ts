@@ -95,7 +95,7 @@ export class LiveView {
   }
 
   #guardCursor(): Disposable {
-    return this.#world.beforeExit(() => this.#painter.showCursor());
+    return this.#world.beforeExit(() => this.#painter.clear({ end: true }));
   }
 
   #frame(): string[] {

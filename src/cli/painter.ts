@@ -65,13 +65,6 @@ export class Painter {
     if (end) this.#cursorHidden = false;
   }
 
-  /** Leave the lines, and show the cursor: the process is about to end. */
-  showCursor(): void {
-    if (!this.#cursorHidden) return;
-    this.#cursorHidden = false;
-    this.#out.write(SHOW_CURSOR);
-  }
-
   /** To the beginning of the first line, from below the last one. */
   #toTop(): string {
     if (!this.isShown) return "";

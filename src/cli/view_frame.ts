@@ -86,15 +86,17 @@ function headOf(model: ViewModel, width: number): Section {
 }
 
 function headText(model: ViewModel): string | undefined {
-  const { archives, dir = "", version = 0, links, writable, isComplete, isFeed } = model;
+  const { archives, dir = "", version = 0, links, listens, isFeed } = model;
   if (archives === 0) return undefined;
   if (archives > 1) return `Serving ${count(archives, "archive")}`;
   const name = printable(basename(dir) || dir);
   const what = version === 0 || isFeed ? name : `${name}, version ${version}`;
   if (model.importing !== undefined) return `Importing ${name}`;
-  if (writable) return model.listens ? `Sharing ${what}` : `Opening ${what}`;
-  if (isComplete) return model.listens ? `Serving ${what}` : `Complete: ${what}`;
-  return links.length === 0 ? `Looking for peers of ${what}` : `Fetching ${what}`;
+  if (model.writable) return `${listens ? "Sharing" : "Opening"} ${what}`;
+  if (model.isComplete) return listens ? `Serving ${what}` : `Complete: ${what}`;
+  // Whoever fetches tells how far it is within a second.
+  if (listens && version > 0 && model.progress === undefined) return `Serving ${what}`;
+  return `${links.length === 0 ? "Looking for peers of" : "Fetching"} ${what}`;
 }
 
 function linkOf({ link, archives }: ViewModel, width: number): Section {
