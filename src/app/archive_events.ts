@@ -28,7 +28,7 @@ export type ArchiveListener = (event: ArchiveEvent) => void;
 
 /** What is not printed either: there is too much of it, or it is only looked at. */
 const UNPRINTED: ReadonlySet<string> = new Set<ArchiveEvent["event"] | "block">([
-  ...["block", "peers"] as const,
+  ...["block", "peers", "entry"] as const,
   ...["opened", "appended", "verified", "downloaded", "peer-added", "peer-removed"] as const,
 ]);
 

@@ -80,6 +80,8 @@ type OneEvent =
   | { event: "name"; name: string; txt: string; file: string }
   /** An archive is not served any more. */
   | { event: "removed"; link: string; dir: string }
+  /** An import appended an entry; commands do not print it. */
+  | { event: "entry"; type: "put" | "del"; path: string; size: number }
   /** How far an import has come; only told to people. */
   | { event: "importing"; files: number; bytes: number; path: string }
   | {

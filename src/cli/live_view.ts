@@ -15,6 +15,10 @@ import {
 /** No eye follows more than ten frames a second. What is over sooner is not drawn at all. */
 const FRAME_MS = 100;
 
+/** How long a remark is shown, and a change of the folder. */
+const NOTE_MS = 10_000;
+const CHANGE_MS = 60_000;
+
 /** Lines that are printed so soon one after the other are a burst: no frame is drawn between them. */
 const BURST_MS = 20;
 
@@ -46,7 +50,11 @@ export class LiveView {
   take(event: TroveEvent | ArchiveEvent): void {
     // Work that never looks up must stay as easy to kill as it is: its cursor is left alone.
     if (RUNNING.has(event.event)) this.#guard ??= this.#guardCursor();
-    this.#update(afterEvent(this.#model, event));
+    // What a first import takes in is too much to look at.
+    if (event.event === "entry" && this.#model.listens) {
+      const text = `${event.type === "put" ? "+" : "-"} ${event.path.slice(1)}`;
+      this.#update(afterNote(this.#model, text, this.#now() + CHANGE_MS));
+    } else this.#update(afterEvent(this.#model, event));
   }
 
   /** Local work has come so far: `share` is from 0 to 1. */
@@ -56,7 +64,7 @@ export class LiveView {
 
   /** A remark that need not stay. */
   note(text: string): void {
-    this.#update(afterNote(this.#model, text, this.#now()));
+    this.#update(afterNote(this.#model, text, this.#now() + NOTE_MS));
   }
 
   /** How to end it. */

@@ -236,7 +236,7 @@ function workOf({ work }: ViewModel, width: number): Section {
 
 function notesOf({ notes }: ViewModel, width: number): Section {
   const lines: Line[] = notes.map(({ text }) => [
-    { text: cutEnd(`  ${printable(text)}`, width), style: "dim" },
+    { text: cutMiddle(`  ${printable(text)}`, width), style: "dim" },
   ]);
   return { rank: 7, lines };
 }

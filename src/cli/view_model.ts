@@ -3,9 +3,8 @@ import type { ArchiveEvent } from "../app/archive_events.ts";
 import type { TroveEvent } from "../app/events.ts";
 import type { LinkFigures } from "../app/link_meters.ts";
 
-/** Passing remarks that are kept, and for how long. */
-const MAX_NOTES = 3;
-const NOTE_MS = 10_000;
+/** Passing remarks that are kept. */
+const MAX_NOTES = 5;
 
 type Progress = Extract<TroveEvent, { event: "progress" }>;
 type Importing = Extract<TroveEvent, { event: "importing" }>;
@@ -33,7 +32,7 @@ export interface ViewModel {
   readonly work?: { readonly share: number; readonly text: string; readonly tail: string };
   readonly warnings: number;
   /** Passing remarks, the oldest first. */
-  readonly notes: readonly { readonly text: string; readonly at: number }[];
+  readonly notes: readonly { readonly text: string; readonly until: number }[];
   /** How to end it. */
   readonly hint?: string;
 }
@@ -89,12 +88,12 @@ export function afterEvent(model: ViewModel, event: TroveEvent | ArchiveEvent): 
   }
 }
 
-/** The model after a passing remark; `now` in milliseconds. */
-export function afterNote(model: ViewModel, text: string, now: number): ViewModel {
-  return { ...model, notes: [...model.notes, { text, at: now }].slice(-MAX_NOTES) };
+/** The model after a remark that passes at a time, in milliseconds. */
+export function afterNote(model: ViewModel, text: string, until: number): ViewModel {
+  return { ...model, notes: [...model.notes, { text, until }].slice(-MAX_NOTES) };
 }
 
-/** The model without the remarks that are old by now. */
+/** The model without the remarks whose time has come. */
 export function withoutOldNotes(model: ViewModel, now: number): ViewModel {
-  return { ...model, notes: model.notes.filter(({ at }) => now - at < NOTE_MS) };
+  return { ...model, notes: model.notes.filter(({ until }) => now < until) };
 }

@@ -191,6 +191,25 @@ Deno.test("a burst of lines is printed without frames between them", () => {
   assert.deepEqual(terminal.lines.slice(100, 102), ["line 99", "Looking for peers of copy"]);
 });
 
+Deno.test("what changes while it is shared is shown for a minute, and not what a first import took", () => {
+  const { terminal, output, later } = open();
+  const entry = (type: "put" | "del", path: string) =>
+    output.emit({ event: "entry", type, path, size: 1 });
+  output.emit({ ...ARCHIVE, writable: true } as TroveEvent);
+  later(200);
+  entry("put", "/first");
+  output.emit({ event: "listening", host: "127.0.0.1", port: 1 });
+  later(200);
+  entry("put", "/a\u001b[2J");
+  later(200);
+  entry("del", "/b/c");
+  assert.deepEqual(terminal.lines.slice(-2), ["  + a\\u001b[2J", "  - b/c"]);
+  assert.ok(!terminal.text.includes("first"));
+  later(59_900);
+  output.emit(progress(100));
+  assert.deepEqual(terminal.lines.slice(-1), ["  - b/c"]);
+});
+
 Deno.test("remarks pass, and stay with --verbose", () => {
   for (const verbose of [false, true]) {
     const { terminal, output, later } = open({ verbose });

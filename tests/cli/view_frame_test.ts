@@ -155,11 +155,11 @@ Deno.test("warnings are counted, and minor ones are not", () => {
   assert.ok(shown(model).includes("No peers, 2 warnings"));
 });
 
-Deno.test("remarks are shown, the newest three, for ten seconds", () => {
+Deno.test("remarks are shown, the newest five, until their time has come", () => {
   let model: ViewModel = modelOf(archive(true));
-  for (let n = 0; n < 5; n++) model = afterNote(model, `remark ${n}`, 1000 * n);
-  assert.deepEqual(shown(model).slice(-3), ["  remark 2", "  remark 3", "  remark 4"]);
-  assert.deepEqual(shown(withoutOldNotes(model, 12_500)).slice(-2), ["  remark 3", "  remark 4"]);
+  for (let n = 0; n < 9; n++) model = afterNote(model, `remark ${n}`, 1000 * n);
+  assert.deepEqual(shown(model).slice(3), [4, 5, 6, 7, 8].map((n) => `  remark ${n}`));
+  assert.deepEqual(shown(withoutOldNotes(model, 6500)).slice(3), ["  remark 7", "  remark 8"]);
 });
 
 Deno.test("local work is a bar, and what it is about", () => {
@@ -177,7 +177,7 @@ const FULL: ViewModel = {
   progress: progress(1, 3) as ViewModel["progress"],
   importing: { ...IMPORTING, path: `写真${HOSTILE}`.repeat(20) } as ViewModel["importing"],
   work: { share: 0.999, text: HOSTILE, tail: HOSTILE.repeat(9) },
-  notes: [{ text: `写真${HOSTILE}`, at: 0 }],
+  notes: [{ text: `写真${HOSTILE}`, until: 0 }],
   hint: "Press Ctrl-C to stop",
 };
 
