@@ -5,9 +5,10 @@ import { SOURCE_NAMES } from "../app/peer_search.ts";
 import { UsageError } from "../base/errors.ts";
 import type { World } from "../base/world.ts";
 import type { CommandContext, CommonOptions } from "./context.ts";
+import { addDatDownloadOptions, addDatPeerOptions } from "./dat_options.ts";
 import {
   collectBootstrap,
-  collectPattern,
+  collectPatterns,
   collectPeer,
   parseCount,
   parseDuration,
@@ -63,8 +64,15 @@ export function addCommand(parent: Command, { usage, summary, examples }: Descri
  * The options of every command that meets peers.
  *
  * @param timeout What happens after that time, for the help.
+ * @param meetsPeers Whether a command line is one that meets peers, by its arguments: otherwise the
+ *   environment is not looked at.
  */
-export function addPeerOptions(command: Command, world: World, timeout: string): Command {
+export function addPeerOptions(
+  command: Command,
+  world: World,
+  timeout: string,
+  meetsPeers: (args: readonly string[]) => boolean = () => true,
+): Command {
   const fallback = <T>(name: string, parse: (text: string) => T): T | undefined => {
     const text = world.env(name);
     if (text === undefined || text === "") return undefined;
@@ -119,8 +127,10 @@ export function addPeerOptions(command: Command, world: World, timeout: string):
       new Option("--timeout <duration>", `${timeout} after, for example, 30s or 10m`)
         .argParser(parseDuration),
     );
+  addDatPeerOptions(command);
   // A flag wins over its environment variable.
   command.hook("preAction", () => {
+    if (!meetsPeers(command.args)) return;
     setIfMissing(command, "peer", fallback("TROVE_PEER", splitPeers));
     setIfMissing(command, "discovery", fallback("TROVE_DISCOVERY", parseSources));
     setIfMissing(command, "bootstrap", fallback("TROVE_BOOTSTRAP", splitBootstrap));
@@ -155,16 +165,18 @@ in such folders (20*/). The folder remembers them: --select '**' is everything a
 
 /** The options of every command that downloads into a folder. */
 export function addDownloadOptions(command: Command): Command {
-  return command
+  return addDatDownloadOptions(command)
     .addHelpText("after", SELECTION_HELP)
     .addOption(
       new Option("--select <glob>", "fetch these files or folders only (repeatable)")
-        .argParser(collectPattern),
+        .argParser(collectPatterns),
     )
     .addOption(
       new Option("--exclude <glob>", "leave these out, whatever is selected (repeatable)")
-        .argParser(collectPattern),
+        .argParser(collectPatterns),
     )
+    .option("--select-from-file <file>", "the same, with a path on each line of a file")
+    .option("--sparse", "fetch the list of files, and only those files that are selected")
     .option("--history", "keep the content of every version, not of the newest files only")
     .option("--overwrite", "replace files in the way that are not the archive's")
     .option("--keep-local", "leave files that were changed or deleted here as they are")
@@ -173,6 +185,7 @@ export function addDownloadOptions(command: Command): Command {
       new Option("--max-delete <n>", "refuse an update that deletes more files than that")
         .argParser(parseCount),
     )
+    .option("--no-upload", "give peers nothing of what is here")
     .option("--dry-run", "list what would change, and change nothing");
 }
 

@@ -33,6 +33,11 @@ export const COMMANDS: ReadonlyMap<string, () => Promise<Add>> = new Map([
 /** Other names of commands. */
 const ALIASES: ReadonlyMap<string, string> = new Map([["init", "create"]]);
 
+/** Whether it is the name of a command. */
+export function isCommand(name: string): boolean {
+  return name === "help" || COMMANDS.has(name) || ALIASES.has(name);
+}
+
 /**
  * The commands that a command line is about: the one that it names, or all if it names none, for
  * somebody wants to know which there are. None where only the version is asked for.
@@ -40,7 +45,7 @@ const ALIASES: ReadonlyMap<string, string> = new Map([["init", "create"]]);
  * @param args Without the program's own name.
  */
 export async function commandsFor([first = ""]: readonly string[]): Promise<Add[]> {
-  if (first === "--version") return [];
+  if (first === "--version" || first === "-v") return [];
   const named = COMMANDS.get(ALIASES.get(first) ?? first);
   const loads = named === undefined ? [...COMMANDS.values()] : [named];
   return await Promise.all(loads.map((load) => load()));

@@ -7,9 +7,10 @@ import { importKey, MAX_KEY_INPUT_BYTES, parseSecretKey, readKeyFile } from "../
 import { toUtf8 } from "../base/bytes.ts";
 import { UsageError } from "../base/errors.ts";
 import { printable } from "../base/format.ts";
-import { hasKey, parseLink } from "../crypto/link.ts";
+import { parseLink } from "../crypto/link.ts";
 import { addCommand, type CommandLine } from "./command_line.ts";
 import type { CommandContext, CommonOptions } from "./context.ts";
+import { isLink } from "./links.ts";
 import { addDirOption, chosenFolder } from "./options.ts";
 
 interface KeysOptions extends CommonOptions {
@@ -86,11 +87,6 @@ function show(
       output.result(`${output.paint("dim", name.padEnd(13))}  ${printable(value)}`);
     }
   }
-}
-
-/** A link, and not the path of a folder whose name happens to have a key in it. */
-function isLink(text: string): boolean {
-  return hasKey(text) && (/^[0-9a-f]{64}(\+\d+)?$/i.test(text) || /^[a-z]+:\/\//i.test(text));
 }
 
 function linesOf(report: KeyReport): [string, string][] {
