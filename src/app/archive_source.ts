@@ -26,6 +26,8 @@ export interface BlockOrder extends Disposable {
 }
 
 export interface ArchiveSource extends AsyncDisposable {
+  /** Until it can be held, or for a while at least. */
+  ready(): Promise<void>;
   /** @throws {TroveError} If the archive cannot be read. */
   hold(): HeldArchive;
   /** @param signal Nobody waits any more. */
@@ -42,6 +44,10 @@ export class FolderSource implements ArchiveSource {
   constructor(dir: string, world: World) {
     this.#dir = dir;
     this.#world = world;
+  }
+
+  ready(): Promise<void> {
+    return Promise.resolve();
   }
 
   hold(): HeldArchive {

@@ -9,6 +9,7 @@ import type { Report } from "../core/sync/inputs.ts";
 import type { Receiver } from "../csp/channel.ts";
 import { listenForPeers, type ListenOptions } from "../io/net.ts";
 import type { PeerListener } from "../io/peer_listener.ts";
+import { delay } from "../io/pause.ts";
 import type { PeerNetwork } from "../io/peer_network.ts";
 import { storageError } from "../io/handle_cache.ts";
 import type { ArchiveSource, BlockOrder, HeldArchive } from "./archive_source.ts";
@@ -127,6 +128,14 @@ export class BorrowedArchive implements ArchiveSource, Director {
   /** Until every entry that any peer told of is here. @throws {TroveError} If that cannot be. */
   async untilKnown(): Promise<void> {
     await this.#known.promise;
+  }
+
+  async ready(): Promise<void> {
+    if (this.#isKnown) return;
+    const waited = new AbortController();
+    const known = this.#known.promise.catch(() => {}).finally(() => waited.abort());
+    await Promise.race([known, delay(PATIENCE_MS, waited.signal)]);
+    waited.abort();
   }
 
   hold(): HeldArchive {

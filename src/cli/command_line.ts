@@ -64,14 +64,18 @@ export function addCommand(parent: Command, { usage, summary, examples }: Descri
  * The options of every command that meets peers.
  *
  * @param timeout What happens after that time, for the help.
- * @param meetsPeers Whether a command line is one that meets peers, by its arguments: otherwise the
- *   environment is not looked at.
+ * @param options.meetsPeers Whether a command line is one that meets peers, by its arguments: otherwise
+ *   the environment is not looked at.
+ * @param options.listens Whether peers can connect; they can if it is not said.
  */
 export function addPeerOptions(
   command: Command,
   world: World,
   timeout: string,
-  meetsPeers: (args: readonly string[]) => boolean = () => true,
+  { meetsPeers = () => true, listens = true }: {
+    readonly meetsPeers?: (args: readonly string[]) => boolean;
+    readonly listens?: boolean;
+  } = {},
 ): Command {
   const fallback = <T>(name: string, parse: (text: string) => T): T | undefined => {
     const text = world.env(name);
@@ -102,15 +106,6 @@ export function addPeerOptions(
         .argParser(collectBootstrap),
     )
     .option("--allow-private", "take private addresses from DHTs, as in a network of your own")
-    .option("--port-map", "have the router pass a port on to ours (NAT-PMP, UPnP)")
-    .addOption(new Option("--port <n>", "port to listen on; 0 for any").argParser(parsePort))
-    .addOption(
-      new Option("--host <address>", "address to listen on, or unix:PATH").argParser(parseHost),
-    )
-    .addOption(
-      new Option("--ws <port>", "take WebSocket connections there too; 0 for any")
-        .argParser(parsePort),
-    )
     .addOption(
       new Option("--proxy <url>", "connect to peers through socks5://[user:password@]host:port")
         .argParser(parseProxy),
@@ -127,6 +122,7 @@ export function addPeerOptions(
       new Option("--timeout <duration>", `${timeout} after, for example, 30s or 10m`)
         .argParser(parseDuration),
     );
+  if (listens) addListenOptions(command);
   addDatPeerOptions(command);
   // A flag wins over its environment variable.
   command.hook("preAction", () => {
@@ -134,9 +130,9 @@ export function addPeerOptions(
     setIfMissing(command, "peer", fallback("TROVE_PEER", splitPeers));
     setIfMissing(command, "discovery", fallback("TROVE_DISCOVERY", parseSources));
     setIfMissing(command, "bootstrap", fallback("TROVE_BOOTSTRAP", splitBootstrap));
-    setIfMissing(command, "portMap", fallback("TROVE_PORT_MAP", parseSwitch));
     setIfMissing(command, "allowPrivate", fallback("TROVE_ALLOW_PRIVATE", parseSwitch));
-    if (!command.getOptionValue("stdio")) {
+    if (listens) setIfMissing(command, "portMap", fallback("TROVE_PORT_MAP", parseSwitch));
+    if (listens && !command.getOptionValue("stdio")) {
       setIfMissing(command, "port", fallback("TROVE_PORT", parsePort));
       setIfMissing(command, "host", fallback("TROVE_HOST", parseHost));
       setIfMissing(command, "ws", fallback("TROVE_WS", parsePort));
@@ -148,6 +144,19 @@ export function addPeerOptions(
     setIfMissing(command, "timeout", fallback("TROVE_TIMEOUT", parseDuration));
   });
   return command;
+}
+
+function addListenOptions(command: Command): void {
+  command
+    .option("--port-map", "have the router pass a port on to ours (NAT-PMP, UPnP)")
+    .addOption(new Option("--port <n>", "port to listen on; 0 for any").argParser(parsePort))
+    .addOption(
+      new Option("--host <address>", "address to listen on, or unix:PATH").argParser(parseHost),
+    )
+    .addOption(
+      new Option("--ws <port>", "take WebSocket connections there too; 0 for any")
+        .argParser(parsePort),
+    );
 }
 
 /** For commands that can do with one connection, which somebody else made. */

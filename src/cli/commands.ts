@@ -15,6 +15,7 @@ export const COMMANDS: ReadonlyMap<string, () => Promise<Add>> = new Map([
   ["mirror", async () => (await import("./mirror.ts")).addMirror],
   ["seed", async () => (await import("./seed.ts")).addSeed],
   ["sync", async () => (await import("./sync.ts")).addSync],
+  ["serve", async () => (await import("./serve.ts")).addServe],
   ["status", async () => (await import("./status.ts")).addStatus],
   ["log", async () => (await import("./log.ts")).addLog],
   ["ls", async () => (await import("./ls.ts")).addLs],

@@ -78,7 +78,7 @@ async function logLink(link: string, options: LogOptions, context: CommandContex
   if (!printLog(archive, { ...options, version }, context) || !options.live) return;
   [since, isReady] = [version, true];
   print(held.version);
-  await untilAsked(Promise.race([place.run(), closed.promise]));
+  await untilAsked(Promise.race([place.source.run(), closed.promise]));
 }
 
 /** Look at a folder again and again, until it is enough. */
@@ -90,7 +90,8 @@ async function followFolder(
   const { world } = context;
   using stop = abortOnStop(world, "Stopped");
   await using source = new FolderSource(dir, world);
-  for (let since: number | undefined; !stop.signal.aborted;) {
+  let since: number | undefined;
+  while (!stop.signal.aborted) {
     using held = source.hold();
     const { archive, version } = held;
     const heard = since === undefined

@@ -6,6 +6,7 @@
  */
 import type { Command } from "commander";
 import type { ArchiveSource } from "../app/archive_source.ts";
+import type { BorrowedArchive } from "../app/borrowed_archive.ts";
 import { UsageError } from "../base/errors.ts";
 import { addPeerOptions } from "./command_line.ts";
 import type { CommandContext, PeerOptions } from "./context.ts";
@@ -22,7 +23,10 @@ export const LINK_HELP =
 /** Let a command take links: the options that say how to meet peers, which its help does not list. */
 export function addPlaceOptions(command: Command, world: World): Command {
   const before = new Set(command.options);
-  addPeerOptions(addNameOptions(command), world, "give up", (args) => args.some(isLinkOrName));
+  addPeerOptions(addNameOptions(command), world, "give up", {
+    meetsPeers: (args) => args.some(isLinkOrName),
+    listens: false,
+  });
   for (const option of command.options) {
     if (!before.has(option)) option.hideHelp();
   }
@@ -42,11 +46,18 @@ export interface LinkedPlace extends AsyncDisposable {
   readonly signal: AbortSignal;
 }
 
-/** How it is followed. */
-export interface Following {
+/** How it is read. */
+export interface LinkOptions {
   /** Stay, and look out for newer versions. */
   readonly live?: boolean;
   readonly onVersion?: (version: number) => void;
+}
+
+/** The same before its entries are there. */
+export interface BegunLink extends LinkedPlace {
+  readonly source: BorrowedArchive;
+  /** 32 bytes. */
+  readonly key: Uint8Array;
 }
 
 /**
@@ -57,9 +68,30 @@ export interface Following {
 export async function openLink(
   link: string,
   options: PlaceOptions,
+  context: CommandContext,
+  following: LinkOptions = {},
+): Promise<BegunLink> {
+  const place = await beginLink(link, options, context, following);
+  try {
+    await place.source.untilKnown();
+    return place;
+  } catch (error) {
+    await place[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/**
+ * Begin to fetch them.
+ *
+ * @throws {TroveError} If there is no way to peers, or the link leads nowhere.
+ */
+export async function beginLink(
+  link: string,
+  options: PlaceOptions,
   { world, output }: CommandContext,
-  following: Following = {},
-): Promise<LinkedPlace & { run(): Promise<void> }> {
+  following: LinkOptions = {},
+): Promise<BegunLink> {
   const [{ BorrowedArchive }, { resolveLinkOrName }, { stopSignals }, choices, { SearchLines }] =
     await Promise.all([
       import("../app/borrowed_archive.ts"),
@@ -97,11 +129,9 @@ export async function openLink(
       },
     }),
   );
-  await source.untilKnown();
   const held = stack.move();
   return {
-    ...{ source, version, path: pathIn(link), folder: source.folder, signal: ended.signal },
-    run: () => source.run(),
+    ...{ source, key, version, path: pathIn(link), folder: source.folder, signal: ended.signal },
     [Symbol.asyncDispose]: () => held[Symbol.asyncDispose](),
   };
 }
