@@ -21,6 +21,10 @@ export const COMMANDS: ReadonlyMap<string, () => Promise<Add>> = new Map([
   ["ls", async () => (await import("./ls.ts")).addLs],
   ["cat", async () => (await import("./cat.ts")).addCat],
   ["diff", async () => (await import("./diff.ts")).addDiff],
+  ["put", async () => (await import("./change.ts")).addPut],
+  ["rm", async () => (await import("./change.ts")).addRm],
+  ["cp", async () => (await import("./change.ts")).addCp],
+  ["mv", async () => (await import("./change.ts")).addMv],
   ["verify", async () => (await import("./verify.ts")).addVerify],
   ["repair", async () => (await import("./repair.ts")).addRepair],
   ["checkout", async () => (await import("./checkout.ts")).addCheckout],
@@ -28,6 +32,8 @@ export const COMMANDS: ReadonlyMap<string, () => Promise<Add>> = new Map([
   ["convert", async () => (await import("./convert.ts")).addConvert],
   ["keys", async () => (await import("./keys.ts")).addKeys],
   ["inspect", async () => (await import("./inspect.ts")).addInspect],
+  ["purge", async () => (await import("./purge.ts")).addPurge],
+  ["peers", async () => (await import("./peers.ts")).addPeers],
   ["doctor", async () => (await import("./doctor.ts")).addDoctor],
 ]);
 

@@ -16,6 +16,7 @@ import { addDirOption, chosenFolder } from "./options.ts";
 interface KeysOptions extends CommonOptions {
   readonly dir?: string;
   readonly discovery?: boolean;
+  readonly dnsName?: boolean;
 }
 
 interface ExportOptions extends CommonOptions {
@@ -42,6 +43,7 @@ export function addKeys({ program, perform }: CommandLine): void {
   }).helpCommand(false);
   addDirOption(command)
     .option("--discovery", "print the discovery key alone; also of a bare link")
+    .option("--dns-name", "print the name under which multicast DNS has it")
     .action((dir: string | undefined, options: KeysOptions) =>
       perform(options, (context) => show(chosenFolder(dir, options), options, context))
     );
@@ -72,7 +74,7 @@ export function addKeys({ program, perform }: CommandLine): void {
 
 function show(
   what: string | undefined,
-  { discovery }: KeysOptions,
+  { discovery, dnsName }: KeysOptions,
   { world, output }: CommandContext,
 ): void {
   const report = what !== undefined && isLink(what)
@@ -80,8 +82,9 @@ function show(
     : reportKeys(locateArchive(what, world), world);
   if (output.json) {
     output.record("keys", report);
-  } else if (discovery) {
-    output.result(report.discoveryKey);
+  } else if (discovery || dnsName) {
+    if (discovery) output.result(report.discoveryKey);
+    if (dnsName) output.result(report.dnsName);
   } else {
     for (const [name, value] of linesOf(report)) {
       output.result(`${output.paint("dim", name.padEnd(13))}  ${printable(value)}`);

@@ -24,9 +24,9 @@ interface ServeCommandOptions extends PlaceOptions {
 const LOOK_MS = 3_600_000;
 
 const ABOUT = `
-One archive is at the root, several are in folders of their keys. /KEY+12/ or ?version=12 is an older
-version. Of a link that is fetched which somebody looks at (see trove help clone for how to meet peers);
-trove share --http and trove sync --http do the same beside what they do.`;
+One archive is at the root, several are in folders of their keys; ?version=12 or
+/KEY+12/ is an older version. Of a link that is fetched which somebody looks at;
+trove help clone says how to meet its peers.`;
 
 export function addServe({ program, world, perform }: CommandLine): void {
   const command = addCommand(program, {

@@ -15,7 +15,7 @@ import { compareNames } from "../../core/archive/tree_path.ts";
 import { delay } from "../../io/pause.ts";
 import type { ArchiveSource, BlockOrder, HeldArchive } from "../archive_source.ts";
 import { ArchiveView, type ViewedFile } from "../archive_view.ts";
-import { type ByteRange, fileBytes } from "../file_bytes.ts";
+import { fileBytes } from "../file_bytes.ts";
 import { fileTag, listingTag, matchesTag } from "./etag.ts";
 import { chooseFormat, formatListing, LISTING_TYPES, sortedItems } from "./listing.ts";
 import { readManifest, type WebManifest } from "./manifest.ts";
