@@ -64,7 +64,8 @@ function usageError({ code, message }: CommanderError): UsageError {
   return new UsageError(upperFirst(message.replace(/^error: /, "").replace(/\n/g, " ")), { hint });
 }
 
-function buildProgram(
+/** All that can be typed; `perform` carries out what was. */
+export function buildProgram(
   world: World,
   version: string,
   commands: readonly ((line: CommandLine) => void)[],

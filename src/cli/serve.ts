@@ -12,7 +12,7 @@ import { addCommand, type CommandLine } from "./command_line.ts";
 import type { CommandContext } from "./context.ts";
 import { isLinkOrName } from "./links.ts";
 import { parsePort } from "./options.ts";
-import { addPlaceOptions, beginLink, type PlaceOptions } from "./places.ts";
+import { addPlaceOptions, beginLink, LINK_HELP, type PlaceOptions } from "./places.ts";
 
 interface ServeCommandOptions extends PlaceOptions {
   readonly port?: number;
@@ -24,9 +24,9 @@ interface ServeCommandOptions extends PlaceOptions {
 const LOOK_MS = 3_600_000;
 
 const ABOUT = `
-One archive is at the root, several are in folders of their keys; ?version=12 or
-/KEY+12/ is an older version. Of a link that is fetched which somebody looks at;
-trove help clone says how to meet its peers.`;
+One archive is at the root, several are in folders of their keys; ?version=12 is
+an older version. Of a link that is fetched which somebody looks at.
+${LINK_HELP}`;
 
 export function addServe({ program, world, perform }: CommandLine): void {
   const command = addCommand(program, {
@@ -35,7 +35,6 @@ export function addServe({ program, world, perform }: CommandLine): void {
     examples: [
       "serve photos",
       "serve photos dat://… --port 8000",
-      "serve site --host 0.0.0.0 --public-name example.org",
     ],
   });
   command.addHelpText("after", ABOUT);
