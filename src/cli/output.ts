@@ -190,6 +190,8 @@ export class CommandOutput {
       }
       case "listening":
         return this.say(listening(event));
+      case "http":
+        return this.say(`Files are shown at ${event.url}`);
       case "peer": {
         const reason = event.reason === undefined ? "" : ` (${printable(event.reason)})`;
         return this.note(`Peer ${event.address} ${event.state}${reason}`);

@@ -8,6 +8,7 @@ import type { CommonOptions, PeerOptions } from "./context.ts";
 import { formatHelp, MIN_WRAP, tell } from "./help.ts";
 import { exitCodeOf } from "./exit_codes.ts";
 import { CommandOutput, type View } from "./output.ts";
+import { withCommand } from "./shortcut.ts";
 
 const DESCRIPTION =
   "Share folders as dat:// archives, and clone them from whichever peers have them.";
@@ -37,11 +38,12 @@ export async function run(args: readonly string[], world: World, version: string
     output = openOutput(world, options, await openView(world, options));
     await action({ world, output });
   };
-  const asksAll = args.includes(HELP_ALL);
-  const program = buildProgram({ world, version, perform, asksAll }, await commandsFor(args));
-  const words = args.map((word) => word === HELP_ALL ? "--help" : word);
   try {
-    await program.parseAsync(words, { from: "user" });
+    const asksAll = args.includes(HELP_ALL);
+    const meant = await withCommand(args.map((arg) => arg === HELP_ALL ? "--help" : arg), world);
+    const commands = await commandsFor(meant);
+    const program = buildProgram(world, version, commands, perform, { asksAll });
+    await program.parseAsync([...meant], { from: "user" });
     output.end();
     return 0;
   } catch (error) {
@@ -75,20 +77,21 @@ function usageError(
   return new UsageError(upperFirst(text), { hint });
 }
 
-interface ProgramOptions extends Pick<CommandLine, "world" | "perform"> {
-  readonly version: string;
-  /** The help is to explain everything. */
-  readonly asksAll?: boolean;
-}
-
-/** The command line with these commands. */
+/**
+ * All that can be typed; `perform` carries out what was.
+ *
+ * @param options.asksAll The help is to explain everything.
+ */
 export function buildProgram(
-  { world, perform, version, asksAll = false }: ProgramOptions,
+  world: World,
+  version: string,
   commands: readonly ((line: CommandLine) => void)[],
+  perform: CommandLine["perform"],
+  { asksAll = false }: { readonly asksAll?: boolean } = {},
 ): Command {
   const program = new Command("trove")
     .description(DESCRIPTION)
-    .version(version, "--version", "print the version")
+    .version(version, "-v, --version", "print the version")
     .helpOption("-h, --help", "show help; --help-all explains every command")
     .helpCommand("help [command]", "show help for a command")
     .configureHelp({
