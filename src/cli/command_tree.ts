@@ -42,7 +42,7 @@ export async function commandTree(
   line: Pick<CommandLine, "world" | "perform">,
 ): Promise<CommandNode> {
   const adds = await Promise.all([...COMMANDS.values()].map((load) => load()));
-  return nodeOf(buildProgram({ ...line, version: "" }, adds));
+  return nodeOf(buildProgram(line.world, "", adds, line.perform));
 }
 
 /** Every command of a tree, the program first. */

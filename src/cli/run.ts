@@ -38,7 +38,7 @@ export async function run(args: readonly string[], world: World, version: string
     await action({ world, output });
   };
   const asksAll = args.includes(HELP_ALL);
-  const program = buildProgram({ world, version, perform, asksAll }, await commandsFor(args));
+  const program = buildProgram(world, version, await commandsFor(args), perform, { asksAll });
   const words = args.map((word) => word === HELP_ALL ? "--help" : word);
   try {
     await program.parseAsync(words, { from: "user" });
@@ -75,16 +75,17 @@ function usageError(
   return new UsageError(upperFirst(text), { hint });
 }
 
-interface ProgramOptions extends Pick<CommandLine, "world" | "perform"> {
-  readonly version: string;
-  /** The help is to explain everything. */
-  readonly asksAll?: boolean;
-}
-
-/** The command line with these commands. */
+/**
+ * All that can be typed; `perform` carries out what was.
+ *
+ * @param options.asksAll The help is to explain everything.
+ */
 export function buildProgram(
-  { world, perform, version, asksAll = false }: ProgramOptions,
+  world: World,
+  version: string,
   commands: readonly ((line: CommandLine) => void)[],
+  perform: CommandLine["perform"],
+  { asksAll = false }: { readonly asksAll?: boolean } = {},
 ): Command {
   const program = new Command("trove")
     .description(DESCRIPTION)
