@@ -61,6 +61,7 @@ Deno.test({
     const { stdout: set, stderr } = await new Deno.Command("groff", { args }).output();
     assert.equal(new TextDecoder().decode(stderr), "");
     // Bold is struck twice.
+    // deno-lint-ignore no-control-regex -- a backspace
     const text = new TextDecoder().decode(set).replace(/.\u0008/gu, "");
     assert.match(text, /trove clone \[link\] \[dir\]/);
     assert.match(text, /\n {7}--peer <address>\n/);

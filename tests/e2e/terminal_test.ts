@@ -77,7 +77,7 @@ Deno.test({
         new RegExp(`^${link}$`),
         /^1 peer$/,
         new RegExp(`^  ${address}  down \\d+ kB/s +up 0 B/s +(\\d+|below 1) ms$`),
-        /^\[=+-+\] +\d+% +\d+ kB of 2\.0 MB +\d+ kB\/s  \d+ s left$/,
+        /^\[=+-+\] +\d+% +\d+ kB of 2\.0 MB +\d+ kB\/s +\d+ s left$/,
       ]);
       assert.ok(lines.includes(link), "the link stays above");
       assert.ok(!(await pane.cursor()).visible);
@@ -85,7 +85,7 @@ Deno.test({
 
     await step("the same after the terminal was made narrower, twice", async () => {
       await pane.resize(40, 24);
-      const lines = await pane.shows(/^\[[=-]{15,25}\] +\d+%  \d+ s left$/m);
+      const lines = await pane.shows(/^\[[=-]{15,25}\] +\d+% +\d+ s left$/m);
       assertFrame(lines, [
         /^Fetching copy$/,
         /^dat:\/\/[0-9a-f]{12}\.\.\.[0-9a-f]{18}$/,
