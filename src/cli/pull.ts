@@ -27,7 +27,7 @@ export function addPull({ program, world, perform }: CommandLine): void {
     summary: "bring a folder that was cloned up to date",
     examples: [
       "pull photos",
-      "pull photos --exit 1m   # where nothing is new, see whether something comes",
+      "pull photos --exit 1m   # wait so long for something new",
       "pull --dry-run   # what would change?",
     ],
   });

@@ -24,7 +24,7 @@ export function addSync({ program, world, perform }: CommandLine): void {
     summary: "serve a folder, and follow its origin if it is a clone",
     examples: [
       "sync photos",
-      "sync dat://… photos      # clone it first; trove dat://… photos is short for that",
+      "sync dat://… photos   # clone it first; short: trove dat://… photos",
       "sync photos --max-delete 100 --timeout 8h",
     ],
   });
