@@ -68,7 +68,8 @@ function nodeOf(command: Command): CommandNode {
 
 function optionOf(option: Option): OptionNode {
   const { short, long, flags, argChoices, helpGroupHeading } = option;
-  const [, value] = /[<[](.+)[>\]]$/.exec(flags) ?? [];
+  // What is optional comes behind an equals sign, or not at all.
+  const [, value] = /<(.+)>$/.exec(flags) ?? [];
   return {
     names: [short, long].filter((name) => name !== undefined),
     term: flags,
