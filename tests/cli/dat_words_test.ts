@@ -229,7 +229,7 @@ Deno.test("clone --no-upload gives nobody anything of what it has", async () => 
       `unix:${socket}`,
       "--live",
       "--timeout",
-      "2s",
+      "1500ms",
     );
     await other.stderr.waitFor(({ text }) => /Listening/.test(text) || undefined);
     const holding = holder.run("sync", temp.join("copy"), option, "--peer", `unix:${socket}`);
