@@ -1,7 +1,7 @@
 /** What the commands are declared with: the options that many share, and how one is carried out. */
 import { type Command, Option } from "commander";
 import { parseProxy } from "../app/addresses.ts";
-import { SOURCE_NAMES } from "../app/peer_search.ts";
+import { SOURCE_NAMES } from "../app/source_names.ts";
 import { UsageError } from "../base/errors.ts";
 import type { World } from "../base/world.ts";
 import type { CommandContext, CommonOptions } from "./context.ts";
