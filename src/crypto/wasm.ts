@@ -1,6 +1,6 @@
 /**
  * The backend of one small WebAssembly module, many times as fast as JavaScript: `wasm/` is its
- * source. What is rare is left to noble: keyed hashes, and the step from XSalsa20 to Salsa20.
+ * source. What is rare is left to noble: hashes with a salt, and the step from XSalsa20 to Salsa20.
  */
 import { equalBytes, fromHex } from "../base/bytes.ts";
 import type { CryptoBackend, HashOptions, Keystream } from "./backend.ts";
@@ -18,13 +18,16 @@ interface CryptoModule {
   hashAt(): number;
   /** Where the state of a keystream goes in. */
   wordsAt(): number;
-  begin(): void;
+  begin(keyBytes: number): void;
   absorb(): void;
   finish(bytes: number): void;
   keystream(bytes: number, blockLow: number, blockHigh: number): void;
 }
 
 const HASH_BYTES = 32;
+const BLAKE2B_BLOCK_BYTES = 128;
+const MAX_KEY_BYTES = 64;
+const NO_OPTIONS: HashOptions = {};
 
 /** BLAKE2b-256 of `proof`, as noble makes both: it comes out only if hash and keystream are right. */
 const PROOF_HASH = fromHex("7a84617a5ade0460e8283fe5e387fe64f5d51ce02e0387cd39132600c5cfed08");
@@ -81,11 +84,20 @@ export class WasmBackend implements CryptoBackend {
   }
 
   hash(pieces: readonly Uint8Array[], options?: HashOptions): Uint8Array {
-    if (options !== undefined) return nobleBackend.hash(pieces, options);
+    const { key, salt, personal } = options ?? NO_OPTIONS;
+    const keyBytes = key?.length ?? 0;
+    if (salt !== undefined || personal !== undefined || keyBytes > MAX_KEY_BYTES) {
+      return nobleBackend.hash(pieces, options);
+    }
     const module = this.#module;
     const data = this.#data;
-    module.begin();
+    module.begin(keyBytes);
     let filled = 0;
+    if (key !== undefined && keyBytes > 0) {
+      data.fill(0, key.length, BLAKE2B_BLOCK_BYTES);
+      data.set(key);
+      filled = BLAKE2B_BLOCK_BYTES;
+    }
     for (const piece of pieces) {
       let rest = piece;
       // What just fits waits for more: the last of it is hashed in another way.
