@@ -43,6 +43,8 @@ type OneEvent =
     message: string;
     found: number;
   }
+  /** Files are shown over HTTP at that address. */
+  | { event: "http"; url: string }
   /** The router at `host`, where that is known, passes its `port` on to ours. */
   | { event: "mapped"; protocol: string; host?: string; port: number }
   /** A peer may be there; the source that named it. */

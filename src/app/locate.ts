@@ -1,9 +1,14 @@
 /** From what a person types as a path to an archive and a path in it. */
 import { relative, resolve } from "node:path";
-import { NotFoundError } from "../base/errors.ts";
+import { NotFoundError, UsageError } from "../base/errors.ts";
 import type { World } from "../base/world.ts";
 import { normalizePath } from "../core/archive/tree_path.ts";
-import { type ArchivePaths, findArchive, inspectFolder } from "./archive_folder.ts";
+import {
+  type ArchivePaths,
+  findArchive,
+  type FolderKind,
+  inspectFolder,
+} from "./archive_folder.ts";
 
 export interface Located {
   readonly paths: ArchivePaths;
@@ -30,6 +35,16 @@ export function locate(text: string, options: { world: World; dir?: string }): L
   } catch (error) {
     if (!(error instanceof NotFoundError) || !text.startsWith("/")) throw error;
     return { paths: findArchive(world.cwd()), path: normalizePath(text) };
+  }
+}
+
+/** What a person means by a path, where it may mean something else; nothing is wrong with a file. */
+export function folderKind(text: string, world: World): FolderKind | "file" {
+  try {
+    return inspectFolder(resolve(world.cwd(), text));
+  } catch (error) {
+    if (error instanceof UsageError) return "file";
+    throw error;
   }
 }
 

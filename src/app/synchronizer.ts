@@ -47,6 +47,8 @@ export interface SynchronizerOptions {
   readonly persistent: boolean;
   /** Ask peers to say of each block that we sent when they have stored it. */
   readonly ack?: boolean;
+  /** Give others what is here; on if not said otherwise. */
+  readonly uploads?: boolean;
   /** Take connections from here; the synchronizer closes it. */
   readonly listener?: PeerListener;
   /** How peers are dialled, and how fast bytes come and go; directly and freely if absent. */
@@ -93,10 +95,10 @@ export class Synchronizer {
     this.#world = options.world;
     this.#director = options.director;
     const id = options.world.randomBytes(32);
-    const { world, live, persistent, ack, open } = options;
+    const { world, live, persistent, ack, uploads, open } = options;
     const network = options.network ?? new PeerNetwork(world.clock);
     const { maxPeers } = network;
-    this.#core = new SyncCore({ id, live, persistent, maxPeers, ack });
+    this.#core = new SyncCore({ id, live, persistent, maxPeers, ack, uploads });
     const onFailure = (failure: unknown) => this.#fail(failure);
     this.#links = new PeerLinks({ world, network, feeds: this.#feeds, open, onFailure });
   }

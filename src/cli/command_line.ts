@@ -5,9 +5,10 @@ import { SOURCE_NAMES } from "../app/source_names.ts";
 import { UsageError } from "../base/errors.ts";
 import type { World } from "../base/world.ts";
 import type { CommandContext, CommonOptions } from "./context.ts";
+import { addDatDownloadOptions, addDatPeerOptions } from "./dat_options.ts";
 import {
   collectBootstrap,
-  collectPattern,
+  collectPatterns,
   collectPeer,
   parseCount,
   parseDuration,
@@ -63,8 +64,19 @@ export function addCommand(parent: Command, { usage, summary, examples }: Descri
  * The options of every command that meets peers.
  *
  * @param timeout What happens after that time, for the help.
+ * @param options.meetsPeers Whether a command line is one that meets peers, by its arguments: otherwise
+ *   the environment is not looked at.
+ * @param options.listens Whether peers can connect; they can if it is not said.
  */
-export function addPeerOptions(command: Command, world: World, timeout: string): Command {
+export function addPeerOptions(
+  command: Command,
+  world: World,
+  timeout: string,
+  { meetsPeers = () => true, listens = true }: {
+    readonly meetsPeers?: (args: readonly string[]) => boolean;
+    readonly listens?: boolean;
+  } = {},
+): Command {
   const fallback = <T>(name: string, parse: (text: string) => T): T | undefined => {
     const text = world.env(name);
     if (text === undefined || text === "") return undefined;
@@ -94,15 +106,6 @@ export function addPeerOptions(command: Command, world: World, timeout: string):
         .argParser(collectBootstrap),
     )
     .option("--allow-private", "take private addresses from DHTs, as in a network of your own")
-    .option("--port-map", "have the router pass a port on to ours (NAT-PMP, UPnP)")
-    .addOption(new Option("--port <n>", "port to listen on; 0 for any").argParser(parsePort))
-    .addOption(
-      new Option("--host <address>", "address to listen on, or unix:PATH").argParser(parseHost),
-    )
-    .addOption(
-      new Option("--ws <port>", "take WebSocket connections there too; 0 for any")
-        .argParser(parsePort),
-    )
     .addOption(
       new Option("--proxy <url>", "connect to peers through socks5://[user:password@]host:port")
         .argParser(parseProxy),
@@ -119,14 +122,17 @@ export function addPeerOptions(command: Command, world: World, timeout: string):
       new Option("--timeout <duration>", `${timeout} after, for example, 30s or 10m`)
         .argParser(parseDuration),
     );
+  if (listens) addListenOptions(command);
+  addDatPeerOptions(command);
   // A flag wins over its environment variable.
   command.hook("preAction", () => {
+    if (!meetsPeers(command.args)) return;
     setIfMissing(command, "peer", fallback("TROVE_PEER", splitPeers));
     setIfMissing(command, "discovery", fallback("TROVE_DISCOVERY", parseSources));
     setIfMissing(command, "bootstrap", fallback("TROVE_BOOTSTRAP", splitBootstrap));
-    setIfMissing(command, "portMap", fallback("TROVE_PORT_MAP", parseSwitch));
     setIfMissing(command, "allowPrivate", fallback("TROVE_ALLOW_PRIVATE", parseSwitch));
-    if (!command.getOptionValue("stdio")) {
+    if (listens) setIfMissing(command, "portMap", fallback("TROVE_PORT_MAP", parseSwitch));
+    if (listens && !command.getOptionValue("stdio")) {
       setIfMissing(command, "port", fallback("TROVE_PORT", parsePort));
       setIfMissing(command, "host", fallback("TROVE_HOST", parseHost));
       setIfMissing(command, "ws", fallback("TROVE_WS", parsePort));
@@ -138,6 +144,19 @@ export function addPeerOptions(command: Command, world: World, timeout: string):
     setIfMissing(command, "timeout", fallback("TROVE_TIMEOUT", parseDuration));
   });
   return command;
+}
+
+function addListenOptions(command: Command): void {
+  command
+    .option("--port-map", "have the router pass a port on to ours (NAT-PMP, UPnP)")
+    .addOption(new Option("--port <n>", "port to listen on; 0 for any").argParser(parsePort))
+    .addOption(
+      new Option("--host <address>", "address to listen on, or unix:PATH").argParser(parseHost),
+    )
+    .addOption(
+      new Option("--ws <port>", "take WebSocket connections there too; 0 for any")
+        .argParser(parsePort),
+    );
 }
 
 /** For commands that can do with one connection, which somebody else made. */
@@ -155,16 +174,18 @@ in such folders (20*/). The folder remembers them: --select '**' is everything a
 
 /** The options of every command that downloads into a folder. */
 export function addDownloadOptions(command: Command): Command {
-  return command
+  return addDatDownloadOptions(command)
     .addHelpText("after", SELECTION_HELP)
     .addOption(
       new Option("--select <glob>", "fetch these files or folders only (repeatable)")
-        .argParser(collectPattern),
+        .argParser(collectPatterns),
     )
     .addOption(
       new Option("--exclude <glob>", "leave these out, whatever is selected (repeatable)")
-        .argParser(collectPattern),
+        .argParser(collectPatterns),
     )
+    .option("--select-from-file <file>", "the same, with a path on each line of a file")
+    .option("--sparse", "fetch the list of files, and only those files that are selected")
     .option("--history", "keep the content of every version, not of the newest files only")
     .option("--overwrite", "replace files in the way that are not the archive's")
     .option("--keep-local", "leave files that were changed or deleted here as they are")
@@ -173,6 +194,7 @@ export function addDownloadOptions(command: Command): Command {
       new Option("--max-delete <n>", "refuse an update that deletes more files than that")
         .argParser(parseCount),
     )
+    .option("--no-upload", "give peers nothing of what is here")
     .option("--dry-run", "list what would change, and change nothing");
 }
 

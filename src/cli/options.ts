@@ -129,9 +129,29 @@ export function parseSwitch(text: string): boolean {
   throw new UsageError(`Cannot read "${text}" as yes or no`, { hint: "give 1 or 0" });
 }
 
-/** A pattern of paths, for options that may be given several times. */
-export function collectPattern(text: string, before: readonly string[] = []): string[] {
-  return [...before, checkPattern(text)];
+/**
+ * Patterns of paths, for options that may be given several times. As in dat commas are between them;
+ * one that belongs to a pattern stands in braces or brackets, or behind a backslash.
+ */
+export function collectPatterns(text: string, before: readonly string[] = []): string[] {
+  return [...before, ...splitPatterns(text).map(checkPattern)];
+}
+
+function splitPatterns(text: string): string[] {
+  const patterns = [""];
+  let depth = 0;
+  for (let at = 0; at < text.length; at++) {
+    const char = text[at];
+    if ("{[(".includes(char)) depth++;
+    if ("}])".includes(char)) depth = Math.max(0, depth - 1);
+    if (char === "," && depth === 0) {
+      patterns.push("");
+      continue;
+    }
+    patterns[patterns.length - 1] += char;
+    if (char === "\\" && at + 1 < text.length) patterns[patterns.length - 1] += text[++at];
+  }
+  return patterns;
 }
 
 /** From an environment variable: addresses separated by commas or blanks. */
@@ -163,9 +183,12 @@ export function addVersionOption(
   return command.addOption(new Option("--version <n>", about).argParser(parseVersion));
 }
 
-/** For commands whose arguments are not folders. */
-export function addDirOption(command: Command): Command {
-  return command.option("-d, --dir <folder>", "the archive's folder, or one in it");
+/** For commands whose arguments are not folders, and those whose folder dat takes as an option. */
+export function addDirOption(
+  command: Command,
+  about = "the archive's folder, or one in it",
+): Command {
+  return command.option("-d, --dir <folder>", about);
 }
 
 /**

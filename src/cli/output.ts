@@ -160,6 +160,8 @@ export class CommandOutput {
       }
       case "listening":
         return this.say(listening(event));
+      case "http":
+        return this.say(`Files are shown at ${event.url}`);
       case "peer": {
         const reason = event.reason === undefined ? "" : ` (${printable(event.reason)})`;
         return this.say(`Peer ${event.address} ${event.state}${reason}`);

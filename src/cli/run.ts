@@ -7,6 +7,7 @@ import { commandsFor } from "./commands.ts";
 import type { PeerOptions } from "./context.ts";
 import { exitCodeOf } from "./exit_codes.ts";
 import { CommandOutput } from "./output.ts";
+import { withCommand } from "./shortcut.ts";
 
 const DESCRIPTION =
   "Share folders as dat:// archives, and clone them from whichever peers have them.";
@@ -30,12 +31,13 @@ export async function run(args: readonly string[], world: World, version: string
     json: args.includes("--json"),
     stdio: args.includes("--stdio"),
   });
-  const program = buildProgram(world, version, await commandsFor(args), (options, action) => {
-    output = openOutput(world, options);
-    return action({ world, output });
-  });
   try {
-    await program.parseAsync([...args], { from: "user" });
+    const meant = await withCommand(args, world);
+    const program = buildProgram(world, version, await commandsFor(meant), (options, action) => {
+      output = openOutput(world, options);
+      return action({ world, output });
+    });
+    await program.parseAsync([...meant], { from: "user" });
     output.end();
     return 0;
   } catch (error) {
@@ -62,7 +64,8 @@ function usageError({ code, message }: CommanderError): UsageError {
   return new UsageError(upperFirst(message.replace(/^error: /, "").replace(/\n/g, " ")), { hint });
 }
 
-function buildProgram(
+/** All that can be typed; `perform` carries out what was. */
+export function buildProgram(
   world: World,
   version: string,
   commands: readonly ((line: CommandLine) => void)[],
@@ -70,7 +73,7 @@ function buildProgram(
 ): Command {
   const program = new Command("trove")
     .description(DESCRIPTION)
-    .version(version, "--version", "print the version")
+    .version(version, "-v, --version", "print the version")
     .helpOption("-h, --help", "show help")
     .helpCommand("help [command]", "show help for a command")
     .addHelpText("after", EXAMPLES)

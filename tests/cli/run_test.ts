@@ -60,7 +60,8 @@ const USAGE: readonly (readonly [readonly string[], RegExp])[] = [
   [["share", "--color", "red"], /auto, always, never/],
   [["clone"], /link/],
   [["clone", LINK], /peer/],
-  [["clone", `${LINK}+5`, "--peer", "127.0.0.1:1"], /version 5/],
+  [["clone", `${LINK}+5`, "--peer", "127.0.0.1:1", "--live"], /version 5/],
+  [["clone", `${LINK}+5`, "--peer", "127.0.0.1:1", "--version", "4"], /version 4 and version 5/],
   [["clone", "%%%", "--peer", "127.0.0.1:1"], /%%%/],
   [["clone", "\u001b[2J", "--peer", "127.0.0.1:1"], /\\u001b\[2J/],
 ];
