@@ -37,7 +37,7 @@ import type { World } from "./base/world.ts";
 import { type Link, parseLink } from "./crypto/link.ts";
 import { realWorld } from "./io/real_world.ts";
 
-export { type ListenOptions, PeerNetwork } from "./app/addresses.ts";
+export type { ListenOptions } from "./app/addresses.ts";
 export type { NameOptions } from "./app/names.ts";
 export type { DiscoveryChoice } from "./app/peer_search.ts";
 export type { ArchiveEvent, ArchiveListener, FeedName, StepEvent } from "./app/archive_events.ts";
@@ -61,6 +61,7 @@ export {
 export type { World } from "./base/world.ts";
 export type { SelectionRules } from "./core/archive/selection.ts";
 export { formatLink, type Link, parseLink } from "./crypto/link.ts";
+export { PeerNetwork } from "./io/peer_network.ts";
 export { realWorld } from "./io/real_world.ts";
 
 /** What every function takes. */

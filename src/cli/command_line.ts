@@ -2,7 +2,7 @@
 import { type Command, Option } from "commander";
 import { GROUPS, tell, type Told } from "./help.ts";
 import { parseProxy } from "../app/addresses.ts";
-import { SOURCE_NAMES } from "../app/peer_search.ts";
+import { SOURCE_NAMES } from "../app/source_names.ts";
 import { UsageError } from "../base/errors.ts";
 import type { World } from "../base/world.ts";
 import type { CommandContext, CommonOptions } from "./context.ts";

@@ -1,8 +1,9 @@
 /** The values of options: checked, and in the units that the program uses. */
 import { type Command, Option } from "commander";
 import { formatPeer, parseHostPort, parsePeer, parseUnix } from "../app/addresses.ts";
-import { type Bootstrap, SOURCE_NAMES, type SourceName } from "../app/peer_search.ts";
+import type { Bootstrap } from "../app/peer_search.ts";
 import { checkPattern } from "../app/selection_note.ts";
+import { SOURCE_NAMES, type SourceName } from "../app/source_names.ts";
 import { UsageError } from "../base/errors.ts";
 
 const UNIT_MS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };

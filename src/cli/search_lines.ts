@@ -1,5 +1,5 @@
 /** What people see of the search for peers. */
-import { SOURCE_NAMES } from "../app/peer_search.ts";
+import { SOURCE_NAMES } from "../app/source_names.ts";
 import type { ArchiveEvent, DiscoveryChoice, TroveEvent } from "../mod.ts";
 import type { CommandOutput } from "./output.ts";
 
