@@ -224,6 +224,7 @@ function insideOf(home: string, world: World): World {
     cwd: () => home,
     randomBytes: (length) => world.randomBytes(length),
     onStopSignal: (handle) => world.onStopSignal(handle),
+    beforeExit: (restore) => world.beforeExit(restore),
   };
 }
 

@@ -20,11 +20,6 @@ interface DoctorCommandOptions extends PeerOptions, NameCommandOptions {
   readonly selfTest?: boolean;
 }
 
-const ABOUT = `
---self-test asks nothing of the network: it tries this program on this machine, with known results of
-its hashes, cipher and signatures, an archive in a temporary folder, and a transfer over loopback. It
-exits with 0 if all of it works, and with 1 if not.`;
-
 export function addDoctor({ program, world, perform }: CommandLine): void {
   const command = addCommand(program, {
     usage: "doctor [link]",
@@ -35,8 +30,12 @@ export function addDoctor({ program, world, perform }: CommandLine): void {
       "doctor dat://… --peer 192.0.2.7:3282",
       "doctor --self-test         # does this program work on this machine?",
     ],
+    about: [
+      "--self-test asks nothing of the network: it tries this program on this machine, with known " +
+      "results of its hashes, cipher and signatures, an archive in a temporary folder, and a " +
+      "transfer over loopback. It exits with 0 if all of it works, and with 1 if not.",
+    ],
   });
-  command.addHelpText("after", ABOUT);
   addPeerOptions(addNameOptions(command), world, "stop waiting for answers")
     .option("--self-test", "see whether this program works on this machine, without a network")
     .action((link: string | undefined, options: DoctorCommandOptions) =>
