@@ -1,9 +1,10 @@
 /**
  * How fast trove is, next to real peers in the same run, and how much memory it takes.
  *
- * deno task bench [--runs N] [--only large|small|memory|scale]... [--quick] [--real]
+ * deno task bench [--runs N] [--only startup|large|small|memory|scale]... [--quick] [--real]
  *     [--pair PAIR]... [--earlier FOLDER]
  *
+ *   startup  `trove --version` and `trove status` beside an empty script
  *   large    one file of 256 MiB: real peers, trove, one of each both ways, and trove with hash and
  *            cipher stubbed out
  *   small    5,000 files of 1 to 16 KiB: real peers and trove
@@ -33,13 +34,14 @@ import {
 import { installNativePeers } from "./native_peers.ts";
 import { summarize, table } from "./report.ts";
 import { measureScale, scaleTable } from "./scale.ts";
+import { measureStartup, startupTable } from "./startup.ts";
 
 const MIB = 1024 * 1024;
 const RESULTS = fileURLToPath(new URL("results/", import.meta.url));
-const PARTS = ["large", "small", "memory", "scale"] as const;
+const PARTS = ["startup", "large", "small", "memory", "scale"] as const;
 type Part = typeof PARTS[number];
 /** Parts that measure somebody who shares and somebody who clones. */
-type PairPart = Exclude<Part, "scale">;
+type PairPart = Exclude<Part, "scale" | "startup">;
 
 interface Plan {
   readonly workload: Workload;
@@ -138,8 +140,10 @@ function exitOn(signal: Deno.Signal, cleanUp: () => void): Disposable {
 
 const options = readOptions();
 if (options.earlier !== undefined) useEarlier(resolve(options.earlier, "main.ts"));
-await installNativePeers();
-const pairParts = options.parts.filter((part) => part !== "scale");
+const startup = options.parts.includes("startup") ? await measureStartup(options) : undefined;
+if (startup !== undefined) console.log(startupTable(startup, { judged: !options.quick }));
+const pairParts = options.parts.filter((part) => part !== "scale" && part !== "startup");
+if (pairParts.length > 0 || options.parts.includes("scale")) await installNativePeers();
 const rounds = pairParts.length > 0 ? await measureAll(plans(pairParts, options)) : [];
 const rows = summarize(rounds);
 if (rows.length > 0) console.log(table(rows, { judged: !options.quick }));
@@ -150,6 +154,6 @@ Deno.mkdirSync(RESULTS, { recursive: true });
 const machine = { deno: Deno.version.deno, os: Deno.build.os, cpus: navigator.hardwareConcurrency };
 const time = new Date().toISOString();
 const path = `${RESULTS}${time.replaceAll(":", "-")}.json`;
-const results = { time, machine, options, rows, rounds, scale };
+const results = { time, machine, options, startup, rows, rounds, scale };
 Deno.writeTextFileSync(path, JSON.stringify(results, null, 2));
 console.log(`\nMB = 10^6 bytes; all samples in ${path}`);

@@ -37,7 +37,7 @@ import type { World } from "./base/world.ts";
 import { type Link, parseLink } from "./crypto/link.ts";
 import { realWorld } from "./io/real_world.ts";
 
-export { type ListenOptions, PeerNetwork } from "./app/addresses.ts";
+export type { ListenOptions } from "./app/addresses.ts";
 export type { NameOptions } from "./app/names.ts";
 export type { DiscoveryChoice } from "./app/peer_search.ts";
 export type { ArchiveEvent, ArchiveListener, FeedName, StepEvent } from "./app/archive_events.ts";
@@ -61,6 +61,7 @@ export {
 export type { World } from "./base/world.ts";
 export type { SelectionRules } from "./core/archive/selection.ts";
 export { formatLink, type Link, parseLink } from "./crypto/link.ts";
+export { PeerNetwork } from "./io/peer_network.ts";
 export { realWorld } from "./io/real_world.ts";
 
 /** What every function takes. */
@@ -143,23 +144,39 @@ export async function share(dir: string, options: ShareOptions = {}): Promise<vo
  *
  * @param link `dat://` and 64 hex digits, the digits alone, a name, or a folder that holds an archive.
  * @param options.names How names are looked up.
+ * @param options.version The one version that will do, as one behind the link is; the newest if none
+ *   is said.
  * @throws {TroveError} With the reason, when it ends before everything is here and verified.
  */
 export async function clone(
   link: string,
   dir: string,
-  options: DownloadOptions & { readonly names?: NameOptions } = {},
+  options: DownloadOptions & { readonly names?: NameOptions; readonly version?: number } = {},
 ): Promise<void> {
   await run(options, async (common) => {
     const { key: publicKey, version } = await meant(link, { ...options, ...common });
-    if (version !== undefined) {
-      throw new UsageError(`Cannot clone version ${version} alone`, {
-        hint: "leave +VERSION out to get the newest one",
-      });
-    }
+    const exactVersion = oneVersion(options.version, version, options);
     const place = resolve(common.world.cwd(), dir);
-    await cloneArchive({ ...options, ...common, publicKey, dir: place });
+    await cloneArchive({ ...options, ...common, publicKey, dir: place, exactVersion });
   });
+}
+
+/** @throws {UsageError} If two versions are meant, or one that is to be followed. */
+function oneVersion(
+  asked: number | undefined,
+  linked: number | undefined,
+  { live }: DownloadOptions,
+): number | undefined {
+  const version = asked ?? linked;
+  if (linked !== undefined && linked !== version) {
+    throw new UsageError(`Cannot clone version ${asked} and version ${linked} at once`);
+  }
+  if (version !== undefined && live) {
+    throw new UsageError(`Cannot follow an archive and stay at version ${version}`, {
+      hint: "leave out the version, or --live",
+    });
+  }
+  return version;
 }
 
 async function meant(

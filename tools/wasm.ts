@@ -1,12 +1,12 @@
 /**
- * Compile `wasm/`, which is AssemblyScript, to `src/crypto/crypto.wasm`. The result is kept in the
- * repository, and `tests/crypto/wasm_build_test.ts` checks that it is what the source gives.
+ * Compile `wasm/`, which is AssemblyScript, to `src/crypto/crypto_module.ts`. The result is kept in
+ * the repository, and `tests/crypto/wasm_build_test.ts` checks that it is what the source gives.
  *
  *     deno task wasm
  */
 import { main as compile } from "assemblyscript/asc";
 
-export const MODULE = new URL("../src/crypto/crypto.wasm", import.meta.url);
+export const MODULE = new URL("../src/crypto/crypto_module.ts", import.meta.url);
 const SOURCES = new URL("../wasm/", import.meta.url);
 
 /** Two pages of memory, which never grow: views of it stay good. No runtime, for nothing allocates. */
@@ -49,8 +49,22 @@ function readSource(name: string): string | null {
   }
 }
 
+/** Characters of a line in the file that holds the module. */
+const LINE = 92;
+
+/** The source file that holds a module: base64, for a program can hold text and no bytes. */
+export function sourceOf(module: Uint8Array): string {
+  const text = module.toBase64();
+  const lines = Array.from(
+    { length: Math.ceil(text.length / LINE) },
+    (_, n) => `  "${text.slice(n * LINE, (n + 1) * LINE)}",\n`,
+  );
+  return `/** What \`wasm/\` compiles to, as base64. Made by \`deno task wasm\`. */\n` +
+    `export const CRYPTO_MODULE = [\n${lines.join("")}].join("");\n`;
+}
+
 if (import.meta.main) {
   const bytes = await compileModule();
-  Deno.writeFileSync(MODULE, bytes);
+  Deno.writeTextFileSync(MODULE, sourceOf(bytes));
   console.log(`${bytes.length} bytes`);
 }

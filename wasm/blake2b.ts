@@ -12,10 +12,13 @@ const CHAIN: usize = memory.data(64, 16);
 /** How many bytes of the message went in. */
 let total: u64 = 0;
 
-/** Start the hash of a message, for 32 bytes of output without a key. */
-export function begin(): void {
+/**
+ * Start the hash of a message, for 32 bytes of output. A message with a key of some bytes begins with
+ * that key in a block of its own, filled up with zeros.
+ */
+export function begin(keyBytes: u32): void {
   total = 0;
-  store<u64>(CHAIN, 0x6a09e667f3bcc908 ^ 0x01010020, 0);
+  store<u64>(CHAIN, 0x6a09e667f3bcc908 ^ 0x01010020 ^ (<u64> keyBytes << 8), 0);
   store<u64>(CHAIN, 0xbb67ae8584caa73b, 8);
   store<u64>(CHAIN, 0x3c6ef372fe94f82b, 16);
   store<u64>(CHAIN, 0xa54ff53a5f1d36f1, 24);

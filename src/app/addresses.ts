@@ -1,5 +1,5 @@
-/** Where and how peers are met, as people say it; for the command line, which knows no sockets. */
-export { type ListenOptions } from "../io/net.ts";
+/** Where peers are, as people say it; for the command line, which knows no sockets. */
+export type { ListenOptions } from "../io/net.ts";
 export {
   ANY_HOST,
   DEFAULT_PORT,
@@ -10,4 +10,4 @@ export {
   parseUnix,
   type Proxy,
 } from "../io/peer_address.ts";
-export { PeerNetwork } from "../io/peer_network.ts";
+export type { PeerNetwork } from "../io/peer_network.ts";

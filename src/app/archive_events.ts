@@ -26,13 +26,15 @@ export type ArchiveEvent = Exclude<TroveEvent, { event: "block" }> | StepEvent;
 /** Called with everything that happens, in order. It must not throw. */
 export type ArchiveListener = (event: ArchiveEvent) => void;
 
-const STEPS: ReadonlySet<string> = new Set<StepEvent["event"]>([
+/** What is not printed either: there is too much of it, or it is only looked at. */
+const UNPRINTED: ReadonlySet<string> = new Set<ArchiveEvent["event"] | "block">([
+  ...["block", "peers", "entry"] as const,
   ...["opened", "appended", "verified", "downloaded", "peer-added", "peer-removed"] as const,
 ]);
 
 /** Whether commands tell of it. */
 export function isPrinted(event: ArchiveEvent | TroveEvent): event is TroveEvent {
-  return event.event !== "block" && !STEPS.has(event.event);
+  return !UNPRINTED.has(event.event);
 }
 
 /** Hand events on to a listener, each with the steps that it stands for. */

@@ -101,18 +101,10 @@ export class ArchiveView {
    */
   *read(file: ViewedFile): Generator<Uint8Array, void, void> {
     this.checkHeld(file);
-    this.#mapFiles();
     const { path, stat } = file;
-    const { content } = this.archive;
     let size = 0;
     for (let block = stat.offset; block < stat.offset + stat.blocks; block++) {
-      const bytes = content!.readMatching(block);
-      if (bytes === undefined) {
-        throw new ProofError(
-          `Cannot read "${path.slice(1)}": content block ${block} does not match the signed tree`,
-          { hint: "the file on disk was changed or damaged; see trove diff and trove verify" },
-        );
-      }
+      const bytes = this.readBlock(file, block);
       size += bytes.length;
       if (size > stat.size) break;
       yield bytes;
@@ -122,6 +114,21 @@ export class ArchiveView {
         `Cannot read "${path.slice(1)}": its blocks do not add up to ${stat.size} bytes`,
       );
     }
+  }
+
+  /**
+   * One content block of a file.
+   *
+   * @throws {ProofError} If it is not here, or its bytes do not match the signed tree.
+   */
+  readBlock({ path }: ViewedFile, block: number): Uint8Array {
+    this.#mapFiles();
+    const bytes = this.archive.content!.readMatching(block);
+    if (bytes !== undefined) return bytes;
+    throw new ProofError(
+      `Cannot read "${path.slice(1)}": content block ${block} does not match the signed tree`,
+      { hint: "the file on disk was changed or damaged; see trove diff and trove verify" },
+    );
   }
 
   /** @throws {NotFoundError} If a block of the file is not here: which, and how much that is. */

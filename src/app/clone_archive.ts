@@ -29,8 +29,10 @@ export interface DownloadOptions extends Omit<JobOptions, "feeds"> {
   readonly stdio?: boolean;
   /** Find peers besides those; off if left out. */
   readonly discovery?: DiscoveryChoice;
-  /** Serve others meanwhile. */
+  /** Let others connect meanwhile. */
   readonly listen?: ListenOptions;
+  /** Give peers what is here; on if not said otherwise. */
+  readonly uploads?: boolean;
   /** Keep the content of every version; a folder that does is known again without it. */
   readonly history?: boolean;
 }
@@ -163,7 +165,9 @@ async function fetchArchive(
     listener,
     network,
     signals,
+    uploads: options.uploads,
     found: search?.found,
+    emit,
   });
   job.join(sync);
   for (const address of peers) sync.input({ kind: "found", address, primary: METADATA });

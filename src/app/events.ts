@@ -1,5 +1,6 @@
 /** What a running command tells: the lines of `--json`, and what people see is made from them. */
 
+import type { PeerFigures } from "./link_meters.ts";
 import type { MirrorReport } from "./mirror_tally.ts";
 
 /**
@@ -43,6 +44,8 @@ type OneEvent =
     message: string;
     found: number;
   }
+  /** Files are shown over HTTP at that address. */
+  | { event: "http"; url: string }
   /** The router at `host`, where that is known, passes its `port` on to ours. */
   | { event: "mapped"; protocol: string; host?: string; port: number }
   /** A peer may be there; the source that named it. */
@@ -65,6 +68,8 @@ type OneEvent =
     /** How many archives the figures are the sum of, where there are many. */
     archives?: number;
   }
+  /** Once a second: the links that are open, and how fast they are. For people who watch. */
+  | ({ event: "peers" } & PeerFigures)
   /** A name leads to the archive of that link, and may be taken to for so many seconds. */
   | {
     event: "resolved";
@@ -77,6 +82,8 @@ type OneEvent =
   | { event: "name"; name: string; txt: string; file: string }
   /** An archive is not served any more. */
   | { event: "removed"; link: string; dir: string }
+  /** An import appended an entry; commands do not print it. */
+  | { event: "entry"; type: "put" | "del"; path: string; size: number }
   /** How far an import has come; only told to people. */
   | { event: "importing"; files: number; bytes: number; path: string }
   | {

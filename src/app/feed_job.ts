@@ -116,6 +116,7 @@ async function run({ feed }: FeedFolder, job: FeedJob, options: FeedOptions): Pr
     network,
     signals,
     found: search?.found,
+    emit,
   });
   sync.join(FEED, feed, FEED);
   if (job.fetches) sync.input({ kind: "follow", feed: FEED });

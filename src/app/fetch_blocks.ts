@@ -56,7 +56,7 @@ export async function fetchBlocks(
   wanted: readonly Range[] | "follow",
   options: FetchOptions,
 ): Promise<Fetched> {
-  const { world, peers, network, signals, timeoutMs } = options;
+  const { world, peers, network, signals, timeoutMs, emit } = options;
   await using search = openSearch(options);
   const job = new FetchJob(feed === "metadata" ? METADATA : CONTENT, options);
   const sync = new Synchronizer({
@@ -67,6 +67,7 @@ export async function fetchBlocks(
     network,
     signals,
     found: search?.found,
+    emit,
   });
   sync.join(METADATA, archive.metadata, METADATA);
   if (feed === "content") sync.join(CONTENT, archive.openContent(), METADATA);

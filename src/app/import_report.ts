@@ -54,6 +54,13 @@ export class ImportReport {
     return { ...this.counts, seconds: (this.now() - this.#startedAt) / 1000 };
   }
 
+  /** An entry was appended for a path, which begins with a slash. */
+  appended(type: "put" | "del", path: string, size = 0): void {
+    this.counts[type === "put" ? "put" : "deleted"]++;
+    this.counts.bytes += size;
+    this.#emit({ event: "entry", type, path, size });
+  }
+
   /** A name was left out, for this reason. Read as: the name ... */
   skip(relative: string, reason: string): void {
     this.counts.skipped++;

@@ -138,8 +138,7 @@ export class ImportWriter {
     const seq = this.#batch.nextEntry;
     this.#batch.addEntry(this.table.put(path, stat, seq));
     this.#times.set(seq, item.mtime);
-    this.#report.counts.put++;
-    this.#report.counts.bytes += content.size;
+    this.#report.appended("put", path, content.size);
     this.#report.tell(names.join("/"), 0);
     this.#commitIfDue();
     return true;
@@ -212,7 +211,7 @@ export class ImportWriter {
   #deleteEntry(path: string): void {
     this.#forgetContentOf(path);
     this.#batch.addEntry(this.table.delete(path, this.#batch.nextEntry));
-    this.#report.counts.deleted++;
+    this.#report.appended("del", path);
   }
 
   /** The bytes of a replaced or deleted file are not in the folder any more. */

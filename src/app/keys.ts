@@ -17,6 +17,8 @@ export interface KeyReport {
   readonly link: string;
   /** Hex. */
   readonly discoveryKey: string;
+  /** Under which name it is looked for by multicast. Source: discovery-channel 5. */
+  readonly dnsName: string;
   /** The archive's folder; absent for a bare link. */
   readonly dir?: string;
   /** Whether the archive in the folder can be changed by this user. */
@@ -56,6 +58,7 @@ export function reportLink(publicKey: Uint8Array, world: World): KeyReport {
   return {
     link: formatLink(publicKey),
     discoveryKey: toHex(name),
+    dnsName: `${toHex(name).slice(0, 40)}.dat.local`,
     writable: false,
     ...(here && { secretKey: path }),
     readableByOthers: here === true && isExposed(path),

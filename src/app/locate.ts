@@ -1,9 +1,14 @@
 /** From what a person types as a path to an archive and a path in it. */
 import { relative, resolve } from "node:path";
-import { NotFoundError } from "../base/errors.ts";
+import { NotFoundError, UsageError } from "../base/errors.ts";
 import type { World } from "../base/world.ts";
 import { normalizePath } from "../core/archive/tree_path.ts";
-import { type ArchivePaths, findArchive, inspectFolder } from "./archive_folder.ts";
+import {
+  type ArchivePaths,
+  findArchive,
+  type FolderKind,
+  inspectFolder,
+} from "./archive_folder.ts";
 
 export interface Located {
   readonly paths: ArchivePaths;
@@ -33,6 +38,16 @@ export function locate(text: string, options: { world: World; dir?: string }): L
   }
 }
 
+/** What a person means by a path, where it may mean something else; nothing is wrong with a file. */
+export function folderKind(text: string, world: World): FolderKind | "file" {
+  try {
+    return inspectFolder(resolve(world.cwd(), text));
+  } catch (error) {
+    if (error instanceof UsageError) return "file";
+    throw error;
+  }
+}
+
 /**
  * The archive that a folder is in; the current folder if none is named.
  *
@@ -43,7 +58,9 @@ export function locateArchive(dir: string | undefined, world: World): ArchivePat
   const place = resolve(world.cwd(), dir ?? ".");
   // A folder that was typed wrong must not stand for the archive that it would be in.
   if (inspectFolder(place) === "missing") {
-    throw new NotFoundError(`Cannot find an archive in "${place}": there is no such folder`);
+    throw new NotFoundError(`Cannot find an archive in "${place}": there is no such folder`, {
+      hint: "check the path",
+    });
   }
   return findArchive(place);
 }

@@ -163,7 +163,8 @@ export class Archive implements Disposable {
   }
 
   #contentSecretKey(contentKey: Uint8Array): Uint8Array | undefined {
-    if (this.#secretKey === undefined) return undefined;
+    // Whoever reads signs nothing, and deriving a key takes as long as much of the rest.
+    if (this.#secretKey === undefined || this.#access === "read") return undefined;
     const derived = keyPair(contentSeed(this.#secretKey));
     if (equalBytes(derived.publicKey, contentKey)) return derived.secretKey;
     // Archives of the oldest kind have a content key of its own.
@@ -235,7 +236,8 @@ export function openArchive(
   const lock = access === "write" ? stack.use(lockArchive(paths, world)) : undefined;
   const found = (): FoundKey => asCopy ? {} : findSecretKey(paths, publicKey, world);
   const { secretKey, warning } = given === undefined ? found() : { secretKey: given };
-  const metadata = openMetadata(paths, { publicKey, secretKey, access });
+  const signingKey = access === "write" ? secretKey : undefined;
+  const metadata = openMetadata(paths, { publicKey, secretKey: signingKey, access });
   stack.defer(() => metadata.close());
   const archive = new Archive({ paths, metadata, secretKey, access, lock, warning });
   if (metadata.length === 0 && secretKey !== undefined && access === "write") {

@@ -24,7 +24,7 @@ import { PortMapping } from "./port_mapping.ts";
 import type { FoundPeer, Synchronizer } from "./synchronizer.ts";
 
 export { type Bootstrap } from "../discovery/sources.ts";
-export { SOURCE_NAMES, type SourceName } from "../discovery/source.ts";
+export type { SourceName } from "../discovery/source.ts";
 
 /** How peers are found. Everything has a usual value. */
 export interface DiscoveryChoice extends SourceOptions {

@@ -55,7 +55,13 @@ export class ChosenFiles implements Disposable {
   }
 }
 
-function findFile(view: ArchiveView, path: string): WalkedFile {
+/**
+ * The file at a path.
+ *
+ * @throws {NotFoundError} If nothing is there in that version.
+ * @throws {UsageError} If it is a folder.
+ */
+export function findFile(view: ArchiveView, path: string): WalkedFile {
   const found = path === "/" ? undefined : view.find(path);
   if (found !== undefined && kindOfMode(found.stat.mode) !== "directory") return found;
   const name = path === "/" ? "/" : path.slice(1);

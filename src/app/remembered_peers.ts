@@ -2,12 +2,13 @@
  * Addresses that worked for an archive, kept in its `.dat/trove.peers` from one run to the next: one a
  * line, the latest first. They are hints, as everything that discovery names.
  */
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { fromUtf8, toUtf8 } from "../base/bytes.ts";
 import { TroveError } from "../base/errors.ts";
+import type { World } from "../base/world.ts";
 import type { PeerAddress } from "../core/sync/inputs.ts";
 import { formatPeer, parsePeer } from "../io/peer_address.ts";
-import { type ArchivePaths, readSmallFile, writeSmallFile } from "./archive_folder.ts";
+import { archiveIn, type ArchivePaths, readSmallFile, writeSmallFile } from "./archive_folder.ts";
 
 /** Addresses that are kept: most archives have fewer peers, and one is enough to begin with. */
 const MAX_REMEMBERED = 16;
@@ -24,6 +25,12 @@ export function rememberedPeers(paths: ArchivePaths): PeerAddress[] {
     return [];
   }
   return text.split("\n").slice(0, MAX_REMEMBERED).filter(isAddress);
+}
+
+/** The same of the archive of exactly that folder; nothing if there is none. */
+export function rememberedIn(text: string, world: World): PeerAddress[] {
+  const paths = archiveIn(resolve(world.cwd(), text));
+  return paths === undefined ? [] : rememberedPeers(paths);
 }
 
 /** Remember these before those that were. Where that is impossible, nothing is lost but time. */

@@ -85,6 +85,7 @@ export async function seedArchives(options: SeedOptions): Promise<void> {
     signals,
     found: search?.found,
     open: (name) => host.find(name),
+    emit,
   });
   const { peers, history, choices = {} } = options;
   const onDoubt = (dir: string) => seedLists.doubt(dir);

@@ -5,9 +5,10 @@
  *
  * Source: spec of the command lines, `--selectFromFile`; of the dat directory, section 1.
  */
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { EMPTY_BYTES, equalBytes, toUtf8 } from "../base/bytes.ts";
 import { StorageError, UsageError } from "../base/errors.ts";
+import type { World } from "../base/world.ts";
 import { findFile } from "../core/archive/lookup.ts";
 import {
   escapePattern,
@@ -26,6 +27,9 @@ import { removeVersionNote } from "./version_notes.ts";
 export { checkPattern } from "../core/archive/selection.ts";
 
 const DATDOWNLOAD = ".datdownload";
+
+/** No file at all: a clone that has the list of them. */
+export const NOTHING: SelectionRules = { select: [], exclude: ["**"] };
 
 /** Where and by whom it is asked. */
 export interface SelectionSource {
@@ -57,8 +61,29 @@ export function selectionIn({ paths, owned, has }: SelectionSource): SelectionRu
   const text = paths.layout === "dat" ? readSmallFile(join(paths.dir, DATDOWNLOAD)) : undefined;
   // One that came with the archive is a file like any other: no stranger chooses what is fetched.
   if (text === undefined || has(`/${DATDOWNLOAD}`)) return EVERYTHING;
-  const lines = new TextDecoder().decode(text).split(/\r?\n/).filter((line) => line.trim() !== "");
-  return { select: lines.map(toPattern), exclude: [] };
+  return { select: patternsIn(text), exclude: [] };
+}
+
+/**
+ * What a file selects, in the manner of a `.datdownload`.
+ *
+ * @param file Relative to the current folder.
+ * @throws {UsageError} If there is no such file.
+ * @throws {StorageError} If it cannot be read.
+ */
+export function readSelectionFile(file: string, world: World): string[] {
+  const text = readSmallFile(resolve(world.cwd(), file));
+  if (text === undefined) {
+    throw new UsageError(`Cannot select by "${file}": there is no such file`, {
+      hint: "name one with a path on each line",
+    });
+  }
+  return patternsIn(text);
+}
+
+function patternsIn(text: Uint8Array): string[] {
+  const lines = new TextDecoder().decode(text).split(/\r?\n/);
+  return lines.filter((line) => line.trim() !== "").map(toPattern);
 }
 
 function toPattern(line: string): string {
@@ -106,7 +131,7 @@ export function selectionBefore(archive: Archive, version?: number): Selection {
     return selectionOf(archive, version);
   } catch (error) {
     if (!(error instanceof StorageError)) throw error;
-    return new Selection({ select: [], exclude: ["**"] });
+    return new Selection(NOTHING);
   }
 }
 
@@ -137,6 +162,7 @@ export function warnOfUnused(
 
 /** For people: `photos, *.txt; not **\/*.tmp`. */
 export function describeSelection({ select, exclude }: SelectionRules): string {
+  if (exclude.some((text) => text === "**")) return "nothing";
   const wanted = select.length === 0 ? "everything" : select.join(", ");
   return exclude.length === 0 ? wanted : `${wanted}; not ${exclude.join(", ")}`;
 }

@@ -40,6 +40,8 @@ export interface ShareArchiveOptions {
   readonly untilSynced?: UntilSynced;
   /** Import what changed in the folder first; on if not said otherwise. Without, nothing is followed. */
   readonly importFirst?: boolean;
+  /** Import, and be done: nobody is served. */
+  readonly importOnly?: boolean;
   /** Follow changes of the folder while it is served; on if not said otherwise. */
   readonly watch?: boolean;
   /** As an import has it. */
@@ -84,7 +86,8 @@ export async function shareFolder(options: ShareOptions): Promise<void> {
   }
   if (options.secretKey !== undefined) checkBroughtKey(dir, kind, options.secretKey);
   // First, so that an address that cannot be had costs no import.
-  using listener = options.listen === undefined ? undefined : await listenForPeers(options.listen);
+  const serves = options.listen !== undefined && !options.importOnly;
+  using listener = serves ? await listenForPeers(options.listen) : undefined;
   using archive = kind === "archive"
     ? openArchive(dir, { world, access: "write", secretKey: options.secretKey })
     : createArchive(dir, world, options);
@@ -135,7 +138,7 @@ export async function shareArchive(
   const imports = mayImport && options.importFirst !== false;
   let published: PublishedArchive | undefined;
   let onPublished = () => {};
-  await using live = imports && options.watch !== false
+  await using live = imports && options.watch !== false && !options.importOnly
     ? new LiveImport(archive, {
       ...options,
       onCommit: (found) => {
@@ -145,6 +148,7 @@ export async function shareArchive(
     })
     : undefined;
   if (imports) await importFirst(archive, live, options);
+  if (options.importOnly) return;
 
   if (archive.writable) published = new PublishedArchive(archive, world);
   await using search = openSearch(options);
@@ -152,7 +156,7 @@ export async function shareArchive(
   const synced = untilSynced && new SyncedPeers(archive, untilSynced, { published, feeds, emit });
   const job = new ShareJob(archive, { ...options, feeds, published, live, synced });
   const sync = new Synchronizer({
-    ...{ world, listener, network, signals },
+    ...{ world, listener, network, signals, emit },
     found: search?.found,
     director: job,
     live: true,

@@ -16,8 +16,10 @@ import type { FeedStore } from "../io/feed_store.ts";
 import type { Connection } from "../io/connection.ts";
 import type { Inbound } from "../io/peer_link.ts";
 import type { ArchiveFeeds } from "./archive_feeds.ts";
+import type { Emit } from "./events.ts";
 import { JoinedFeeds } from "./joined_feeds.ts";
 import { GuardedReader } from "./guarded_reader.ts";
+import { LinkMeters } from "./link_meters.ts";
 import { PeerLinks } from "./peer_links.ts";
 import type { PeerListener } from "../io/peer_listener.ts";
 import { PeerNetwork } from "../io/peer_network.ts";
@@ -47,6 +49,8 @@ export interface SynchronizerOptions {
   readonly persistent: boolean;
   /** Ask peers to say of each block that we sent when they have stored it. */
   readonly ack?: boolean;
+  /** Give others what is here; on if not said otherwise. */
+  readonly uploads?: boolean;
   /** Take connections from here; the synchronizer closes it. */
   readonly listener?: PeerListener;
   /** How peers are dialled, and how fast bytes come and go; directly and freely if absent. */
@@ -60,6 +64,8 @@ export interface SynchronizerOptions {
   readonly open?: (name: string) => Uint8Array | undefined;
   /** Addresses of possible peers, from discovery. */
   readonly found?: Receiver<FoundPeer>;
+  /** Told about once a second how fast the links are. */
+  readonly emit?: Emit;
 }
 
 /** The address of a possible peer, for the archive of feed `primary`. */
@@ -74,6 +80,7 @@ export class Synchronizer {
   readonly #core: SyncCore;
   readonly #options: SynchronizerOptions;
   readonly #links: PeerLinks;
+  readonly #meters = new LinkMeters();
   readonly #feeds = new JoinedFeeds((primary, work) => this.#guard(primary, work));
   /** By the primary feed of the archive they direct. */
   readonly #directors = new Map<FeedId, Director>();
@@ -93,10 +100,10 @@ export class Synchronizer {
     this.#world = options.world;
     this.#director = options.director;
     const id = options.world.randomBytes(32);
-    const { world, live, persistent, ack, open } = options;
+    const { world, live, persistent, ack, uploads, open } = options;
     const network = options.network ?? new PeerNetwork(world.clock);
     const { maxPeers } = network;
-    this.#core = new SyncCore({ id, live, persistent, maxPeers, ack });
+    this.#core = new SyncCore({ id, live, persistent, maxPeers, ack, uploads });
     const onFailure = (failure: unknown) => this.#fail(failure);
     this.#links = new PeerLinks({ world, network, feeds: this.#feeds, open, onFailure });
   }
@@ -211,6 +218,7 @@ export class Synchronizer {
           this.input({ kind: "tick" });
           this.#director.onTick?.(this);
           for (const director of [...this.#directors.values()]) director.onTick?.(this);
+          this.#tellPeers();
         } else if (arm === "inbound") {
           this.#takeInbound(received.value as Inbound);
         } else {
@@ -230,13 +238,18 @@ export class Synchronizer {
     for (let taken = 1; inbound !== undefined; taken++) {
       if (inbound.kind === "received") {
         const { peer, messages, partialBytes, release } = inbound;
+        const now = this.#now();
         for (const { channel, message } of messages) {
+          this.#meters.count("down", peer, message, now);
           this.input({ kind: "message", peer, channel, message });
         }
         this.input({ kind: "heard", peer, partialBytes });
         this.#releases.push(release);
       } else {
-        if (inbound.kind === "unlinked") this.#links.forget(inbound.peer);
+        if (inbound.kind === "unlinked") {
+          this.#links.forget(inbound.peer);
+          this.#meters.forget(inbound.peer);
+        }
         this.input(inbound);
       }
       const next = taken < PIECES_PER_COMMIT ? this.#links.inbound.tryReceive() : undefined;
@@ -248,7 +261,7 @@ export class Synchronizer {
   #drain(): void {
     if (this.#draining) return; // called back from a report: the loop below gets to it
     this.#draining = true;
-    const now = this.#world.clock.monotonic();
+    const now = this.#now();
     try {
       for (let input = this.#pending.shift(); input !== undefined; input = this.#pending.shift()) {
         const effects = this.#core.step(input, now);
@@ -276,10 +289,20 @@ export class Synchronizer {
     (director ?? this.#director).onReport(report, this);
   }
 
+  #tellPeers(): void {
+    const { emit } = this.#options;
+    emit?.({ event: "peers", ...this.#meters.figures(this.#core.openLinks(), this.#now()) });
+  }
+
+  #now(): number {
+    return this.#world.clock.monotonic();
+  }
+
   #perform(effect: Effect): void {
     switch (effect.kind) {
       case "send": {
         const { peer, channel, message, bytes } = effect;
+        this.#meters.count("up", peer, message, this.#now());
         return this.#links.send(peer, { channel, message }, bytes);
       }
       case "keepalive":

@@ -21,8 +21,10 @@ export interface Output {
   /** The same for bytes as they are. */
   writeBytes(bytes: Uint8Array): boolean;
   readonly isTerminal: boolean;
-  /** Width of the terminal in columns; 80 when there is none. */
+  /** Width of the terminal in columns, as it is now; 80 when there is none. */
   readonly columns: number;
+  /** Its height in lines, as it is now; 24 when there is none. */
+  readonly rows: number;
 }
 
 /** Where a person types, or another program's output comes in. */
@@ -62,4 +64,9 @@ export interface World {
    * process at once.
    */
   onStopSignal(handle: (signal: StopSignal) => void): Disposable;
+  /**
+   * Call `restore` if the process ends before the result is disposed, in whatever way it can notice:
+   * a second SIGINT, a signal that nobody handles, an error that nobody caught.
+   */
+  beforeExit(restore: () => void): Disposable;
 }

@@ -1,36 +1,55 @@
 /** `trove cat <path>...` */
-import { type ChosenFile, ChosenFiles, hashFile } from "../app/read_files.ts";
+import { ArchiveView } from "../app/archive_view.ts";
+import { fileBytes } from "../app/file_bytes.ts";
+import { type ChosenFile, ChosenFiles, findFile, hashFile } from "../app/read_files.ts";
+import { UsageError } from "../base/errors.ts";
 import { addCommand, type CommandLine } from "./command_line.ts";
-import type { CommandContext, CommonOptions } from "./context.ts";
+import type { CommandContext } from "./context.ts";
+import { isLinkOrName } from "./links.ts";
 import { addDirOption, addVersionOption } from "./options.ts";
+import { addPlaceOptions, LINK_HELP, openLink, type PlaceOptions } from "./places.ts";
 
-interface CatOptions extends CommonOptions {
+interface CatOptions extends PlaceOptions {
   readonly version?: number;
   readonly dir?: string;
 }
 
-export function addCat({ program, perform }: CommandLine): void {
+export function addCat({ program, world, perform }: CommandLine): void {
   const command = addCommand(program, {
     usage: "cat <path...>",
     summary: "print files of a version",
     examples: [
       "cat photos/notes.txt",
       "cat notes.txt --version 12 > old.txt   # if its bytes are still here",
+      "cat dat://…/notes.txt                  # from its peers",
+    ],
+    about: [
+      "Nothing is printed that was not verified. With --json, it is each file's SHA-256 " +
+      "that is printed, and not its bytes.",
+      LINK_HELP,
     ],
   });
-  command.addHelpText(
-    "after",
-    "\nNothing is printed that was not verified. With --json, it is each file's SHA-256\n" +
-      "that is printed, and not its bytes.",
-  );
-  addVersionOption(addDirOption(command))
+  addPlaceOptions(addVersionOption(addDirOption(command)), world)
     .action((paths: string[], options: CatOptions) =>
       perform(options, (context) => cat(paths, options, context))
     );
 }
 
-function cat(paths: readonly string[], options: CatOptions, context: CommandContext): void {
+async function cat(
+  paths: readonly string[],
+  options: CatOptions,
+  context: CommandContext,
+): Promise<void> {
   const { world, output } = context;
+  if (paths.some(isLinkOrName)) {
+    for (const path of paths) {
+      if (!isLinkOrName(path)) {
+        throw new UsageError(`Cannot print "${path}" and what a link names in one go`);
+      }
+      if (!await catLink(path, options, context)) return;
+    }
+    return;
+  }
   using chosen = new ChosenFiles(paths, { world, dir: options.dir, version: options.version });
   for (const file of chosen.files) {
     const heard = output.json ? output.record("cat", recordOf(file)) : print(file, context);
@@ -51,4 +70,29 @@ function recordOf(chosen: ChosenFile): object {
   const { size, mode, mtime, blocks, offset } = stat;
   const sha256 = hashFile(chosen);
   return { path, size, mode, mtime, blocks, offset, version: seq, sha256 };
+}
+
+/** Fetch and print one file. Answers false when nobody reads any more. */
+async function catLink(
+  link: string,
+  options: CatOptions,
+  context: CommandContext,
+): Promise<boolean> {
+  const { output } = context;
+  await using place = await openLink(link, options, context);
+  using held = place.source.hold();
+  const version = options.version ?? place.version ?? held.version;
+  const view = new ArchiveView(held.archive, version);
+  const file = findFile(view, place.path);
+  using order = place.source.order(place.signal);
+  if (output.json) {
+    for await (const _ of fileBytes(view, file, order)) {
+      // Fetched and verified: it is read again for its hash.
+    }
+    return output.record("cat", recordOf({ view, file }));
+  }
+  for await (const bytes of fileBytes(view, file, order)) {
+    if (!output.bytes(bytes)) return false;
+  }
+  return true;
 }

@@ -30,9 +30,6 @@ interface CheckoutOptions extends CommonOptions {
   readonly dryRun?: boolean;
 }
 
-const ABOUT = `
-A file is replaced only if the archive keeps its bytes, or with --overwrite.`;
-
 /** Work that takes less is over before anybody reads how far it is. */
 const QUIET_MS = 500;
 
@@ -44,8 +41,10 @@ export function addCheckout({ program, perform }: CommandLine): void {
       "checkout notes.txt --version 12",
       "checkout / --version 12 --to ../before   # everything, elsewhere",
     ],
+    about: [
+      "A file is replaced only if the archive keeps its bytes, or with --overwrite.",
+    ],
   });
-  command.addHelpText("after", ABOUT);
   addVersionOption(addDirOption(command))
     .option("--to <folder>", "restore into this folder instead of the archive's own")
     .option("--overwrite", "replace files that are in the way")

@@ -9,8 +9,11 @@ import {
   type CommandLine,
 } from "./command_line.ts";
 import type { CommandContext, DownloadOptions } from "./context.ts";
+import { addDatCloneOptions } from "./dat_options.ts";
 import { downloadFrom } from "./download.ts";
+import { addHttpOption, type HttpOptions, serveBeside } from "./http_option.ts";
 import { addNameOptions, type NameCommandOptions, namesOf } from "./name_options.ts";
+import { addDirOption, addVersionOption, chosenFolder } from "./options.ts";
 
 export function addClone({ program, world, perform }: CommandLine): void {
   const command = addCommand(program, {
@@ -25,29 +28,44 @@ export function addClone({ program, world, perform }: CommandLine): void {
       "clone dat://… photos --select 2024 --select '**/*.txt'",
     ],
   });
-  addDownloadOptions(
-    addStdioOption(addPeerOptions(addNameOptions(command), world, "give up, or stop following,")),
-  )
+  addVersionOption(
+    addDownloadOptions(
+      addStdioOption(addPeerOptions(addNameOptions(command), world, "give up, or stop following,")),
+    ),
+    "end at this version, or fail",
+  );
+  addHttpOption(addDirOption(command, "where to clone to, as [dir]"))
     .option("--live", "stay: follow every change, and serve what is here")
-    .option("--feed <key>", "fetch a hypercore by itself: trove clone [dir] --feed KEY")
+    .option("--feed <key>", "fetch a feed by itself: trove clone [dir] --feed KEY")
     .action((link: string | undefined, dir: string | undefined, options: CloneCommandOptions) =>
       perform(
         options,
         (context) =>
           options.feed === undefined
-            ? clone(link, dir, options, context)
+            ? clone(link, chosenFolder(dir, options), inOurWords(options), context)
             : fetchFeed(options.feed, [link, dir], options, context),
       )
     );
+  addDatCloneOptions(command);
 }
 
-interface CloneCommandOptions extends DownloadOptions, NameCommandOptions {
+interface CloneCommandOptions extends DownloadOptions, NameCommandOptions, HttpOptions {
   readonly feed?: string;
+  readonly version?: number;
+  /** What dat and geniza call it. */
+  readonly exit?: boolean;
+  readonly empty?: boolean;
+  readonly full?: boolean;
+}
+
+function inOurWords(options: CloneCommandOptions): CloneCommandOptions {
+  const { exit, empty, full, sparse = empty, history = full } = options;
+  return { ...options, sparse, history, live: options.live ?? (exit === false || undefined) };
 }
 
 async function clone(
   text: string | undefined,
-  dir: string | undefined,
+  dir = ".",
   options: CloneCommandOptions,
   context: CommandContext,
 ): Promise<void> {
@@ -55,13 +73,15 @@ async function clone(
     throw new UsageError("Cannot clone without a link", { hint: "see trove clone --help" });
   }
   const names = namesOf(options, context.world);
-  await cloneArchive(text, dir ?? ".", { ...downloadFrom("clone", options, context), names });
+  const download = downloadFrom("clone", options, context);
+  await using _view = await serveBeside(dir, options, context);
+  await cloneArchive(text, dir, { ...download, names, version: options.version });
 }
 
 /** Options that are about an archive's files. */
 const ABOUT_FILES = [
   ...["select", "exclude", "history", "overwrite", "keepLocal", "keepDeleted", "maxDelete"],
-  "dryRun",
+  ...["dryRun", "sparse", "selectFromFile", "version", "http"],
 ] as const;
 
 async function fetchFeed(

@@ -46,6 +46,12 @@ export interface PeerOptions extends CommonOptions {
 
 /** Options of every command that downloads into a folder. */
 export interface DownloadOptions extends PeerOptions {
+  readonly dir?: string;
+  readonly selectFromFile?: string;
+  /** No file but those that are selected. */
+  readonly sparse?: boolean;
+  /** Commander's form of `--no-upload`: false when it was given. */
+  readonly upload?: boolean;
   readonly select?: readonly string[];
   readonly exclude?: readonly string[];
   readonly history?: boolean;

@@ -21,10 +21,6 @@ interface ConvertOptions extends CommonOptions {
   readonly dryRun?: boolean;
 }
 
-const ABOUT = `
-latest   the files are the content; the bytes of older versions are given up
-history  .dat/content.data keeps every version's bytes besides the files`;
-
 /** Work that takes less is over before anybody reads how far it is. */
 const QUIET_MS = 500;
 
@@ -33,8 +29,11 @@ export function addConvert({ program, perform }: CommandLine): void {
     usage: "convert [dir]",
     summary: "keep every version's bytes, or the newest one's only",
     examples: ["convert photos --to history", "convert photos --to latest --dry-run"],
+    about: [
+      "latest   the files are the content; the bytes of older versions are given " +
+      "up\nhistory  .dat/content.data keeps every version's bytes besides the files",
+    ],
   });
-  command.addHelpText("after", ABOUT);
   addDirOption(command)
     .addOption(new Option("--to <mode>", "what to keep").choices(["history", "latest"]))
     .option("--overwrite", "to latest: replace files that were changed here")

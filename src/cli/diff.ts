@@ -16,17 +16,19 @@ import { type Archive, openArchive } from "../app/open_archive.ts";
 import { TroveError, UsageError } from "../base/errors.ts";
 import { count, formatBytes, formatMode, printable } from "../base/format.ts";
 import { addCommand, type CommandLine } from "./command_line.ts";
-import type { CommandContext, CommonOptions } from "./context.ts";
+import type { CommandContext } from "./context.ts";
+import { isLinkOrName } from "./links.ts";
 import { addDirOption, chosenFolder, parseVersion } from "./options.ts";
 import type { Style } from "./output.ts";
+import { addPlaceOptions, LINK_HELP, openLink, type PlaceOptions } from "./places.ts";
 
-interface DiffOptions extends CommonOptions {
+interface DiffOptions extends PlaceOptions {
   readonly dir?: string;
   readonly asDat?: boolean;
   readonly exitCode?: boolean;
 }
 
-export function addDiff({ program, perform }: CommandLine): void {
+export function addDiff({ program, world, perform }: CommandLine): void {
   const command = addCommand(program, {
     usage: "diff [a] [b] [dir]",
     summary: "compare two versions, or a version and the folder",
@@ -34,9 +36,11 @@ export function addDiff({ program, perform }: CommandLine): void {
       "diff                     # since the newest version, in the folder",
       "diff 12 --dir photos     # since version 12, in the folder",
       "diff 12 15 --json        # from version 12 to version 15",
+      "diff 12 15 dat://…       # at its peers",
     ],
+    about: [LINK_HELP],
   });
-  addDirOption(command)
+  addPlaceOptions(addDirOption(command), world)
     .option("--exit-code", "exit with 1 if anything differs")
     .option("--as-dat", "list the changes of two versions as dat's own programs report them")
     .action((a: string | undefined, b: string | undefined, c: string | undefined, options) =>
@@ -47,9 +51,20 @@ export function addDiff({ program, perform }: CommandLine): void {
 async function diff(
   operands: readonly (string | undefined)[],
   options: DiffOptions,
-  { world, output }: CommandContext,
+  context: CommandContext,
 ): Promise<void> {
+  const { world } = context;
   const { versions: [a, b], folder } = readOperands(operands);
+  if (folder !== undefined && isLinkOrName(folder)) {
+    if (b === undefined) {
+      throw new UsageError("Cannot compare a link with a folder", {
+        hint: "give two of the numbers that trove log shows, or the folder instead of the link",
+      });
+    }
+    await using place = await openLink(folder, options, context);
+    using held = place.source.hold();
+    return await compare(held.archive, [a, b], options, context);
+  }
   if (folder !== undefined && inspectFolder(resolve(world.cwd(), folder)) === "missing") {
     throw new UsageError(`Cannot use "${folder}" as a version, nor as a folder: there is none`, {
       hint: "give one or two of the numbers that trove log shows",
@@ -57,6 +72,15 @@ async function diff(
   }
   const dir = chosenFolder(folder, options);
   using archive = openArchive(locateArchive(dir, world).dir, { world, access: "read" });
+  await compare(archive, [a, b], options, context);
+}
+
+async function compare(
+  archive: Archive,
+  [a, b]: readonly (number | undefined)[],
+  options: DiffOptions,
+  { world, output }: CommandContext,
+): Promise<void> {
   const from = a ?? archive.version;
   const sum = options.asDat
     ? showReported(archive, { from, to: b }, output)

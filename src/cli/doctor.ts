@@ -2,8 +2,9 @@
 import { type Check, runDoctor } from "../app/doctor.ts";
 import type { TroveEvent } from "../app/events.ts";
 import { resolveLinkOrName } from "../app/resolve_link.ts";
+import { runSelfTest } from "../app/self_test.ts";
 import { abortOnStop } from "../app/stop_signals.ts";
-import { NoPeersError } from "../base/errors.ts";
+import { NoPeersError, TroveError, UsageError } from "../base/errors.ts";
 import { addCommand, addPeerOptions, type CommandLine } from "./command_line.ts";
 import type { CommandContext, PeerOptions } from "./context.ts";
 import { addNameOptions, type NameCommandOptions, namesOf } from "./name_options.ts";
@@ -15,7 +16,9 @@ const TIMEOUT_MS = 12_000;
 
 const STYLES: Record<Check["state"], Style> = { ok: "green", note: "yellow", problem: "red" };
 
-type DoctorCommandOptions = PeerOptions & NameCommandOptions;
+interface DoctorCommandOptions extends PeerOptions, NameCommandOptions {
+  readonly selfTest?: boolean;
+}
 
 export function addDoctor({ program, world, perform }: CommandLine): void {
   const command = addCommand(program, {
@@ -25,12 +28,40 @@ export function addDoctor({ program, world, perform }: CommandLine): void {
       "doctor                     # this machine and its network",
       "doctor dat://…             # who has this archive, and who answers?",
       "doctor dat://… --peer 192.0.2.7:3282",
+      "doctor --self-test         # does this program work on this machine?",
+    ],
+    about: [
+      "--self-test asks nothing of the network: it tries this program on this machine, with known " +
+      "results of its hashes, cipher and signatures, an archive in a temporary folder, and a " +
+      "transfer over loopback. It exits with 0 if all of it works, and with 1 if not.",
     ],
   });
   addPeerOptions(addNameOptions(command), world, "stop waiting for answers")
+    .option("--self-test", "see whether this program works on this machine, without a network")
     .action((link: string | undefined, options: DoctorCommandOptions) =>
-      perform(options, (context) => doctor(link, options, context))
+      perform(
+        options,
+        (context) => options.selfTest ? selfTest(link, context) : doctor(link, options, context),
+      )
     );
+}
+
+async function selfTest(
+  link: string | undefined,
+  { world, output }: CommandContext,
+): Promise<void> {
+  if (link !== undefined) {
+    throw new UsageError("Cannot look for an archive in a self-test", {
+      hint: "leave --self-test out, or the link",
+    });
+  }
+  using stop = abortOnStop(world, "Stopped before everything was tried");
+  const { signal } = stop;
+  const works = await runSelfTest({ world, signal, onCheck: (check) => show(check, output) });
+  if (works) return;
+  throw new TroveError("Cannot work as it should on this machine", {
+    hint: "see what is called a problem above",
+  });
 }
 
 async function doctor(

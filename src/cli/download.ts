@@ -1,6 +1,8 @@
 /** What the commands that download have in common. */
+import { NOTHING, readSelectionFile } from "../app/selection_note.ts";
 import { UsageError } from "../base/errors.ts";
-import type { DownloadOptions as Download } from "../mod.ts";
+import type { World } from "../base/world.ts";
+import type { DownloadOptions as Download, SelectionRules } from "../mod.ts";
 import type { CommandContext, DownloadOptions } from "./context.ts";
 import { SearchLines } from "./search_lines.ts";
 import { discoveryOf, listenAlways, listenIfAsked, networkOf } from "./peer_choices.ts";
@@ -22,7 +24,8 @@ export function downloadFrom(
     });
   }
   const peers = options.peer ?? [];
-  const listen = live ? listenAlways(options) : listenIfAsked(options);
+  const uploads = options.upload !== false;
+  const listen = !uploads ? undefined : live ? listenAlways(options) : listenIfAsked(options);
   const discovery = discoveryOf(options, world);
   if (peers.length === 0 && discovery === undefined && listen === undefined && !stdio) {
     throw new UsageError(`Cannot ${command} without a peer`, {
@@ -31,7 +34,6 @@ export function downloadFrom(
         : "name one that has the archive with --peer HOST:PORT, or let it be found with --discovery",
     });
   }
-  const { select, exclude } = options;
   const { history, overwrite, keepLocal, keepDeleted, maxDelete } = options;
   const lines = new SearchLines(output, () => world.clock.monotonic());
   return {
@@ -43,15 +45,25 @@ export function downloadFrom(
     stdio,
     network: networkOf(options, world),
     timeoutMs: options.timeout,
-    selection: select === undefined && exclude === undefined
-      ? undefined
-      : { select: select ?? [], exclude: exclude ?? [] },
+    uploads,
+    selection: selectionOf(options, world),
     onEvent: (event) => {
       lines.take(event);
       output.emit(event);
-      if (live && event.event === "listening") output.say("Press Ctrl-C to stop");
+      if (live && event.event === "listening") output.hint("Press Ctrl-C to stop");
     },
     signals: true,
     ...{ history, overwrite, keepLocal, keepDeleted, maxDelete, dryRun },
   };
+}
+
+/** What is to be fetched, if anything is said of it; what `--select` says wins over a file. */
+function selectionOf(
+  { select: named, exclude = [], selectFromFile: file, sparse }: DownloadOptions,
+  world: World,
+): SelectionRules | undefined {
+  const select = named ?? (file === undefined ? [] : readSelectionFile(file, world));
+  if (select.length > 0) return { select, exclude };
+  if (sparse || file !== undefined) return NOTHING;
+  return exclude.length === 0 ? undefined : { select, exclude };
 }

@@ -1,6 +1,7 @@
 /** `trove export [dir]` */
 import { resolve } from "node:path";
 import { ArchiveView } from "../app/archive_view.ts";
+import { fileBytes } from "../app/file_bytes.ts";
 import { exportToFile } from "../app/export_file.ts";
 import { type ExportPlan, planExport, tarOf } from "../app/export_version.ts";
 import { missingError, missingFiles } from "../app/held_files.ts";
@@ -10,34 +11,36 @@ import { abortOnStop } from "../app/stop_signals.ts";
 import { TroveError, UsageError } from "../base/errors.ts";
 import { count, formatBytes, printable } from "../base/format.ts";
 import { addCommand, type CommandLine } from "./command_line.ts";
-import type { CommandContext, CommonOptions } from "./context.ts";
+import type { CommandContext } from "./context.ts";
+import { isLinkOrName } from "./links.ts";
 import { addDirOption, addVersionOption, chosenFolder } from "./options.ts";
+import { addPlaceOptions, LINK_HELP, openLink, type PlaceOptions } from "./places.ts";
 
-interface ExportOptions extends CommonOptions {
+interface ExportOptions extends PlaceOptions {
   readonly version?: number;
   readonly dir?: string;
   readonly output?: string;
 }
 
-const ABOUT = `
-The same version always gives the same bytes. Every block is verified, and
-nothing is written before all of them are known to be here. Owners are 0, times
-are whole seconds.`;
-
 /** Work that takes less is over before anybody reads how far it is. */
 const QUIET_MS = 500;
 
-export function addExport({ program, perform }: CommandLine): void {
+export function addExport({ program, world, perform }: CommandLine): void {
   const command = addCommand(program, {
-    usage: "export [dir]",
+    usage: "export [dirOrLink]",
     summary: "write a version as a tar archive",
     examples: [
       "export photos -o photos.tar",
       "export --version 12 | gzip > version-12.tar.gz",
     ],
+    about: [
+      "The same version always gives the same bytes. Every block is verified, and nothing " +
+      "is written before all of them are known to be here. Owners are 0, times are whole " +
+      "seconds.",
+      LINK_HELP,
+    ],
   });
-  command.addHelpText("after", ABOUT);
-  addVersionOption(addDirOption(command))
+  addPlaceOptions(addVersionOption(addDirOption(command)), world)
     .option("-o, --output <file>", "write to this file instead of stdout")
     .action((dir: string | undefined, options: ExportOptions) =>
       perform(options, (context) => exportVersion(dir, options, context))
@@ -61,9 +64,22 @@ async function exportVersion(
       hint: "name a file to write to with --output, or pipe it to another program",
     });
   }
+  const place = chosenFolder(dir, options);
+  if (place !== undefined && isLinkOrName(place)) {
+    await using linked = await openLink(place, options, context);
+    using held = linked.source.hold();
+    const version = options.version ?? linked.version ?? held.version;
+    const plan = planExport(new ArchiveView(held.archive, version), (event) => output.emit(event));
+    using order = linked.source.order(linked.signal);
+    for (const entry of plan.entries) {
+      for await (const _ of fileBytes(plan.view, entry, order)) {
+        // Fetched and verified: all of it has to be here before anything is written.
+      }
+    }
+    return await write(plan, file, { signal: linked.signal, context });
+  }
   using stop = abortOnStop(world, "Stopped before everything was exported");
-  const { dir: folder } = locateArchive(chosenFolder(dir, options), world);
-  using archive = openArchive(folder, { world, access: "read" });
+  using archive = openArchive(locateArchive(place, world).dir, { world, access: "read" });
   const view = new ArchiveView(archive, options.version);
   const plan = planExport(view, (event) => output.emit(event));
   const missing = missingFiles(view, plan.entries);
@@ -73,7 +89,18 @@ async function exportVersion(
     }
     throw missingError(view, missing, { action: "export" });
   }
-  const run = { signal: stop.signal, ...progressOf(plan, context) };
+  await write(plan, file, { signal: stop.signal, context });
+}
+
+/** @param file Where to; stdout if none is named. */
+async function write(
+  plan: ExportPlan,
+  file: string | undefined,
+  { signal, context }: { readonly signal: AbortSignal; readonly context: CommandContext },
+): Promise<void> {
+  const { world, output } = context;
+  const { version } = plan.view;
+  const run = { signal, ...progressOf(plan, context) };
   if (file === undefined) {
     for await (const bytes of tarOf(plan, run)) {
       if (!output.bytes(bytes)) return;
@@ -83,10 +110,10 @@ async function exportVersion(
     const path = resolve(world.cwd(), file);
     const bytes = await exportToFile(plan, path, run);
     const { files } = plan;
-    if (output.json) output.record("export", { file: path, version: view.version, files, bytes });
+    if (output.json) output.record("export", { file: path, version, files, bytes });
     else {
       output.say(
-        `Exported: version ${view.version}, ${count(files, "file")} ` +
+        `Exported: version ${version}, ${count(files, "file")} ` +
           `(${formatBytes(plan.bytes)}) to ${printable(path)} (${formatBytes(bytes)})`,
       );
     }

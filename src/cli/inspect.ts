@@ -109,14 +109,19 @@ export function addInspect({ program, perform }: CommandLine): void {
       })
     );
   addPart({
-    usage: "entry <version>",
-    summary: "one entry of the metadata, decoded; 0 names the content feed",
+    usage: "entry [version]",
+    summary: "one entry of the metadata, decoded, or all; 0 names the content feed",
     examples: ["inspect entry 12"],
-  }).action((version: string, options: InspectOptions) =>
+  }).action((version: string | undefined, options: InspectOptions) =>
     perform(options, (context) => {
       using feed = openFeed({ ...options, feed: "metadata" }, context);
-      const shown = describeEntry(feed, parseNumber(version, "version"), context.world);
-      print(context, { what: "entry", ...shown }, entryLines(shown));
+      const one = version === undefined ? undefined : parseNumber(version, "version");
+      for (let seq = one ?? 0; seq <= (one ?? feed.length - 1); seq++) {
+        if (one === undefined && !feed.hasBlock(seq)) continue;
+        if (one === undefined && seq > 0 && !context.output.json) context.output.result("");
+        const shown = describeEntry(feed, seq, context.world);
+        print(context, { what: "entry", ...shown }, entryLines(shown));
+      }
     })
   );
   addCommand(command, {

@@ -7,14 +7,16 @@ import { importKey, MAX_KEY_INPUT_BYTES, parseSecretKey, readKeyFile } from "../
 import { toUtf8 } from "../base/bytes.ts";
 import { UsageError } from "../base/errors.ts";
 import { printable } from "../base/format.ts";
-import { hasKey, parseLink } from "../crypto/link.ts";
+import { parseLink } from "../crypto/link.ts";
 import { addCommand, type CommandLine } from "./command_line.ts";
 import type { CommandContext, CommonOptions } from "./context.ts";
+import { isLink } from "./links.ts";
 import { addDirOption, chosenFolder } from "./options.ts";
 
 interface KeysOptions extends CommonOptions {
   readonly dir?: string;
   readonly discovery?: boolean;
+  readonly dnsName?: boolean;
 }
 
 interface ExportOptions extends CommonOptions {
@@ -34,13 +36,14 @@ export function addKeys({ program, perform }: CommandLine): void {
     summary: "show the link and where the secret key is, or carry that to another machine",
     examples: [
       "keys photos",
-      "keys --discovery dat://…              # the name under which peers look for it",
+      "keys --discovery dat://…      # the name under which peers look for it",
       "keys export photos --output ~/photos.key",
       "keys import photos < photos.key",
     ],
   }).helpCommand(false);
   addDirOption(command)
     .option("--discovery", "print the discovery key alone; also of a bare link")
+    .option("--dns-name", "print the name under which multicast DNS has it")
     .action((dir: string | undefined, options: KeysOptions) =>
       perform(options, (context) => show(chosenFolder(dir, options), options, context))
     );
@@ -71,7 +74,7 @@ export function addKeys({ program, perform }: CommandLine): void {
 
 function show(
   what: string | undefined,
-  { discovery }: KeysOptions,
+  { discovery, dnsName }: KeysOptions,
   { world, output }: CommandContext,
 ): void {
   const report = what !== undefined && isLink(what)
@@ -79,18 +82,14 @@ function show(
     : reportKeys(locateArchive(what, world), world);
   if (output.json) {
     output.record("keys", report);
-  } else if (discovery) {
-    output.result(report.discoveryKey);
+  } else if (discovery || dnsName) {
+    if (discovery) output.result(report.discoveryKey);
+    if (dnsName) output.result(report.dnsName);
   } else {
     for (const [name, value] of linesOf(report)) {
       output.result(`${output.paint("dim", name.padEnd(13))}  ${printable(value)}`);
     }
   }
-}
-
-/** A link, and not the path of a folder whose name happens to have a key in it. */
-function isLink(text: string): boolean {
-  return hasKey(text) && (/^[0-9a-f]{64}(\+\d+)?$/i.test(text) || /^[a-z]+:\/\//i.test(text));
 }
 
 function linesOf(report: KeyReport): [string, string][] {

@@ -1,45 +1,71 @@
-/** `trove ls [path]` */
+/** `trove ls [path or link]` */
 import { ArchiveView } from "../app/archive_view.ts";
 import { type ListedFile, listFiles } from "../app/list_files.ts";
 import { locate } from "../app/locate.ts";
 import { openArchive } from "../app/open_archive.ts";
 import { count, formatBytes, formatMode, formatTime, printable } from "../base/format.ts";
 import { addCommand, type CommandLine } from "./command_line.ts";
-import type { CommandContext, CommonOptions } from "./context.ts";
+import type { CommandContext } from "./context.ts";
+import { isLinkOrName } from "./links.ts";
 import { addDirOption, addVersionOption } from "./options.ts";
+import { addPlaceOptions, LINK_HELP, openLink, type PlaceOptions } from "./places.ts";
 
-interface LsOptions extends CommonOptions {
+interface LsOptions extends PlaceOptions {
   readonly version?: number;
   readonly dir?: string;
   readonly recursive?: boolean;
 }
 
-export function addLs({ program, perform }: CommandLine): void {
+export function addLs({ program, world, perform }: CommandLine): void {
   const command = addCommand(program, {
-    usage: "ls [path]",
+    usage: "ls [pathOrLink]",
     summary: "list the files of a version",
-    examples: ["ls photos", "ls -r --version 12   # everything in version 12"],
+    examples: [
+      "ls photos",
+      "ls -r --version 12   # everything in version 12",
+      "ls dat://…/2024      # at its peers",
+    ],
+    about: ["Shown are mode, size, time in UTC, and name.", LINK_HELP],
   });
-  command.addHelpText("after", "\nShown are mode, size, time in UTC, and name.");
-  addVersionOption(addDirOption(command))
+  addPlaceOptions(addVersionOption(addDirOption(command)), world)
     .option("-r, --recursive", "everything below the path, not just what is in it")
     .action((path: string | undefined, options: LsOptions) =>
       perform(options, (context) => ls(path, options, context))
     );
 }
 
-function ls(text: string | undefined, options: LsOptions, { world, output }: CommandContext): void {
+async function ls(
+  text: string | undefined,
+  options: LsOptions,
+  context: CommandContext,
+): Promise<void> {
+  const { world } = context;
+  if (text !== undefined && isLinkOrName(text)) {
+    await using place = await openLink(text, options, context);
+    using held = place.source.hold();
+    const version = options.version ?? place.version ?? held.version;
+    const view = new ArchiveView(held.archive, version);
+    return print(view, place.path, { ...options, isLinked: true }, context);
+  }
   const { paths, path } = locate(text ?? (options.dir === undefined ? "." : "/"), {
     world,
     dir: options.dir,
   });
   using archive = openArchive(paths.dir, { world, access: "read" });
-  const view = new ArchiveView(archive, options.version);
+  print(new ArchiveView(archive, options.version), path, options, context);
+}
+
+function print(
+  view: ArchiveView,
+  path: string,
+  { recursive = false, isLinked }: LsOptions & { readonly isLinked?: boolean },
+  { output }: CommandContext,
+): void {
   const total = { files: 0, folders: 0, bytes: 0, missing: 0, unselected: 0 };
-  for (const file of listFiles(view, path, { recursive: options.recursive === true })) {
+  for (const file of listFiles(view, path, { recursive })) {
     const heard = output.json
       ? output.record("ls", recordOf(file))
-      : output.result(lineOf(file, nameBelow(path, file.path), output));
+      : output.result(lineOf(file, nameBelow(path, file.path), { output, isLinked }));
     if (!heard) return;
     if (file.folder) total.folders++;
     else total.files++;
@@ -48,7 +74,7 @@ function ls(text: string | undefined, options: LsOptions, { world, output }: Com
   }
   const parts = [`${count(total.files, "file")} (${formatBytes(total.bytes)})`];
   if (total.folders > 0) parts.push(count(total.folders, "folder"));
-  if (total.missing > 0) parts.push(`the bytes of ${total.missing} are not here`);
+  if (total.missing > 0 && !isLinked) parts.push(`the bytes of ${total.missing} are not here`);
   if (total.unselected > 0) parts.push(`${total.unselected} not selected`);
   output.say(output.paint("dim", parts.join(", ")));
 }
@@ -66,11 +92,15 @@ function nameBelow(folder: string, path: string): string {
   return path.startsWith(base) ? path.slice(base.length) : path.slice(1);
 }
 
-/** Mode, size, time and name, in columns; faint if its bytes are not here. */
-function lineOf(file: ListedFile, name: string, output: CommandContext["output"]): string {
+/** Mode, size, time and name, in columns; faint if its bytes are not here and might be. */
+function lineOf(
+  file: ListedFile,
+  name: string,
+  { output, isLinked }: Pick<CommandContext, "output"> & { readonly isLinked?: boolean },
+): string {
   const { stat, folder } = file;
   const shown = folder ? output.paint("cyan", `${printable(name)}/`) : printable(name);
-  const faint = isHere(file) ? shown : output.paint("dim", shown);
+  const faint = isLinked || isHere(file) ? shown : output.paint("dim", shown);
   if (stat === undefined) return `d---------  ${"-".padStart(7)}  ${"-".padEnd(16)}  ${faint}`;
   const columns = [
     output.paint("dim", formatMode(stat.mode)),

@@ -23,14 +23,6 @@ interface MirrorCommandOptions extends DownloadOptions, NameCommandOptions {
 /** For a job that says nothing about it: as long as most of them may take. */
 const TIMEOUT_MS = 30 * 60_000;
 
-const ABOUT = `
-For jobs that run unattended: fetches or updates, begins again while there is time (30 minutes
-without --timeout), then reads everything back and mends what is damaged. It exits with 0 only if
-the folder is as the archive is. A folder that was mirrored before, or half of one, is gone on with;
-where nothing changed nothing is written. With --version, or a version behind the link, it has to be
-just that one. On GitHub Actions it sets the outputs link, version, files, bytes, changed and
-changed-files, and adds to the job's summary.`;
-
 export function addMirror({ program, world, perform }: CommandLine): void {
   const command = addCommand(program, {
     usage: "mirror <link> <dir>",
@@ -41,8 +33,17 @@ export function addMirror({ program, world, perform }: CommandLine): void {
       "mirror example.org site --json --peer 192.0.2.7:3282",
       "mirror dat://… data --dry-run       # what would change?",
     ],
+    about: [
+      "For jobs that run unattended: fetches or updates, begins again while there is time " +
+      "(30 minutes without --timeout), then reads everything back and mends what is " +
+      "damaged. It exits with 0 only if the folder is as the archive is.",
+      "A folder that was mirrored before, or half of one, is gone on with; where nothing " +
+      "changed nothing is written. With --version, or a version behind the link, it has to " +
+      "be just that one.",
+      "On GitHub Actions it sets the outputs link, version, files, bytes, changed and " +
+      "changed-files, and adds to the job's summary.",
+    ],
   });
-  command.addHelpText("after", ABOUT);
   addVersionOption(
     addDownloadOptions(
       addStdioOption(addPeerOptions(addNameOptions(command), world, "give up")),
@@ -73,7 +74,8 @@ async function mirror(
       timeoutMs: options.timeout ?? TIMEOUT_MS,
       onEvent: (event) => {
         // People find the link in the table.
-        if (event.event !== "archive" || output.json) download.onEvent?.(event);
+        if (event.event === "archive" && !output.json) output.look(event);
+        else download.onEvent?.(event);
       },
       onProgress: showProgress(context),
       onReport: (made) => report = made,

@@ -1,5 +1,6 @@
 /** The options of commands that look up names. */
 import { type Command, Option } from "commander";
+import { GROUPS } from "./help.ts";
 import { type NameOptions, parseDoh } from "../app/names.ts";
 import { UsageError } from "../base/errors.ts";
 import type { World } from "../base/world.ts";
@@ -14,6 +15,7 @@ export interface NameCommandOptions {
 export function addNameOptions(command: Command): Command {
   return command.addOption(
     new Option("--doh <url>", "look names up at this DNS over HTTPS server; off for none")
+      .helpGroup(GROUPS.peers)
       .argParser(parseDoh),
   );
 }

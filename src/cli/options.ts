@@ -1,8 +1,9 @@
 /** The values of options: checked, and in the units that the program uses. */
 import { type Command, Option } from "commander";
 import { formatPeer, parseHostPort, parsePeer, parseUnix } from "../app/addresses.ts";
-import { type Bootstrap, SOURCE_NAMES, type SourceName } from "../app/peer_search.ts";
+import type { Bootstrap } from "../app/peer_search.ts";
 import { checkPattern } from "../app/selection_note.ts";
+import { SOURCE_NAMES, type SourceName } from "../app/source_names.ts";
 import { UsageError } from "../base/errors.ts";
 
 const UNIT_MS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
@@ -128,9 +129,29 @@ export function parseSwitch(text: string): boolean {
   throw new UsageError(`Cannot read "${text}" as yes or no`, { hint: "give 1 or 0" });
 }
 
-/** A pattern of paths, for options that may be given several times. */
-export function collectPattern(text: string, before: readonly string[] = []): string[] {
-  return [...before, checkPattern(text)];
+/**
+ * Patterns of paths, for options that may be given several times. As in dat commas are between them;
+ * one that belongs to a pattern stands in braces or brackets, or behind a backslash.
+ */
+export function collectPatterns(text: string, before: readonly string[] = []): string[] {
+  return [...before, ...splitPatterns(text).map(checkPattern)];
+}
+
+function splitPatterns(text: string): string[] {
+  const patterns = [""];
+  let depth = 0;
+  for (let at = 0; at < text.length; at++) {
+    const char = text[at];
+    if ("{[(".includes(char)) depth++;
+    if ("}])".includes(char)) depth = Math.max(0, depth - 1);
+    if (char === "," && depth === 0) {
+      patterns.push("");
+      continue;
+    }
+    patterns[patterns.length - 1] += char;
+    if (char === "\\" && at + 1 < text.length) patterns[patterns.length - 1] += text[++at];
+  }
+  return patterns;
 }
 
 /** From an environment variable: addresses separated by commas or blanks. */
@@ -162,9 +183,12 @@ export function addVersionOption(
   return command.addOption(new Option("--version <n>", about).argParser(parseVersion));
 }
 
-/** For commands whose arguments are not folders. */
-export function addDirOption(command: Command): Command {
-  return command.option("-d, --dir <folder>", "the archive's folder, or one in it");
+/** For commands whose arguments are not folders, and those whose folder dat takes as an option. */
+export function addDirOption(
+  command: Command,
+  about = "the archive's folder, or one in it",
+): Command {
+  return command.option("-d, --dir <folder>", about);
 }
 
 /**

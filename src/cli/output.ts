@@ -7,6 +7,7 @@ import type { World } from "../base/world.ts";
 import { ANY_HOST } from "../app/addresses.ts";
 import type { TroveEvent } from "../app/events.ts";
 import { type ArchiveEvent, isPrinted } from "../app/archive_events.ts";
+import type { LiveView } from "./live_view.ts";
 import { rowsOf } from "./mirror_lines.ts";
 import { errorCodeOf, exitCodeOf } from "./exit_codes.ts";
 import { count, formatBytes, formatRate, formatSeconds, printable } from "../base/format.ts";
@@ -21,7 +22,7 @@ export interface OutputOptions {
 /** How text can stand out on a terminal. */
 export type Style = "bold" | "dim" | "red" | "green" | "yellow" | "cyan";
 
-const STYLES: Record<Style, string> = {
+export const STYLES: Readonly<Record<Style, string>> = {
   bold: "1",
   dim: "2",
   red: "31",
@@ -38,19 +39,25 @@ const BAR_WIDTH = 24;
 /** Where it is printed. */
 export type Printer = Pick<World, "stdout" | "stderr" | "clock">;
 
+/** What is drawn on a terminal while the command runs; plain lines now and then stand in for it. */
+export type View = Pick<
+  LiveView,
+  "take" | "work" | "note" | "hint" | "print" | "hide" | "end"
+>;
+
 export class CommandOutput {
   readonly #world: Printer;
   readonly #options: OutputOptions;
-  /** A progress line stands on the terminal and must be cleared before anything else is printed. */
-  #lineShown = false;
+  readonly #view: View | undefined;
   /** When a plain line of progress was printed last; what is quick needs none. */
   #plainAt: number;
   /** Said then: a log does not need it again. */
   #plainText = "";
 
-  constructor(world: Printer, options: OutputOptions) {
+  constructor(world: Printer, options: OutputOptions, view?: View) {
     this.#world = world;
     this.#options = options;
+    this.#view = view;
     this.#plainAt = world.clock.monotonic();
   }
 
@@ -58,8 +65,14 @@ export class CommandOutput {
     return this.#options.json;
   }
 
+  /** Whether progress is drawn on a terminal, as the live view has it. */
+  get isLive(): boolean {
+    return this.#view !== undefined;
+  }
+
   /** Take an event: a line of JSON for programs, or what people see of it. */
   emit(event: TroveEvent | ArchiveEvent): void {
+    this.look(event);
     if (!isPrinted(event)) return;
     if (this.#options.json) {
       if (event.event !== "importing") this.#printJson(event);
@@ -68,15 +81,20 @@ export class CommandOutput {
     this.#show(event);
   }
 
+  /** Have an event in the live view, if there is one, and print nothing of it. */
+  look(event: TroveEvent | ArchiveEvent): void {
+    this.#view?.take(event);
+  }
+
   /** A result, on stdout. Answers false when nobody reads any more: stop then. */
   result(text: string): boolean {
-    this.#clearLine();
+    this.#view?.hide();
     return this.#world.stdout.write(`${text}\n`);
   }
 
   /** Bytes of a file, on stdout as they are. Answers as `result`. */
   bytes(bytes: Uint8Array): boolean {
-    this.#clearLine();
+    this.#view?.hide();
     return this.#world.stdout.writeBytes(bytes);
   }
 
@@ -87,7 +105,8 @@ export class CommandOutput {
 
   /** How far a long local command has come; only shown to people. `share` is from 0 to 1. */
   progress(share: number, text: string, tail = ""): void {
-    if (!this.#options.json) this.#progress(`${bar(share)} ${text}`, printable(tail));
+    if (this.#view !== undefined) this.#view.work(share, text, tail);
+    else if (!this.#options.json) this.#progress(`${bar(share)} ${text}`);
   }
 
   /** Text in a colour or style, where colours are wanted. */
@@ -97,14 +116,25 @@ export class CommandOutput {
 
   /** The command is over: nothing of its progress stays on the terminal. */
   end(): void {
-    this.#clearLine();
+    this.#view?.end();
   }
 
   /** News for people, on stderr. */
   say(text: string): void {
     if (this.#options.quiet || this.#options.json) return;
-    this.#clearLine();
-    this.#world.stderr.write(`${text}\n`);
+    this.#print(`${text}\n`);
+  }
+
+  /** News that the live view shows for a while, and that stays where there is none. */
+  note(text: string): void {
+    if (this.#view === undefined || this.#options.verbose) this.say(text);
+    else this.#view.note(text);
+  }
+
+  /** How to end the command: at the bottom of the live view, where there is one. */
+  hint(text: string): void {
+    if (this.#view === undefined) this.say(text);
+    else this.#view.hint(text);
   }
 
   /** The last line: what went wrong and what to try. */
@@ -116,7 +146,7 @@ export class CommandOutput {
     if (this.#options.json) {
       this.#printJson({ event: "error", code, message, hint, exitCode });
     }
-    this.#clearLine();
+    this.end();
     const label = this.#paint("31;1", "error:");
     const text = printable(hint === undefined ? message : `${message}; ${hint}`);
     this.#world.stderr.write(`${label} ${text}\n`);
@@ -160,28 +190,29 @@ export class CommandOutput {
       }
       case "listening":
         return this.say(listening(event));
+      case "http":
+        return this.say(`Files are shown at ${event.url}`);
       case "peer": {
         const reason = event.reason === undefined ? "" : ` (${printable(event.reason)})`;
-        return this.say(`Peer ${event.address} ${event.state}${reason}`);
+        return this.note(`Peer ${event.address} ${event.state}${reason}`);
       }
       case "importing":
         return this.#progress(
           `Importing: ${count(event.files, "file")}, ${formatBytes(event.bytes)}`,
-          printable(event.path),
         );
       case "progress": {
         const { bytes, bytesTotal, downRate, upRate, peers, blocks, blocksTotal } = event;
         if (blocks === blocksTotal && upRate > 0) {
-          return this.#progress(`Sending to ${count(peers, "peer")}: ${formatRate(upRate)}`, "");
+          return this.#progress(`Sending to ${count(peers, "peer")}: ${formatRate(upRate)}`);
         }
         if (blocksTotal === 0) {
           const what = peers === 0 ? "Looking for peers" : `Asking ${count(peers, "peer")}`;
-          return this.#progress(what, "");
+          return this.#progress(what);
         }
         const share = bytesTotal === 0 ? 0 : Math.min(1, bytes / bytesTotal);
         const figures = `${formatBytes(bytes)} of ${formatBytes(bytesTotal)}  ` +
           `${formatRate(downRate)}  ${count(peers, "peer")}`;
-        return this.#progress(`${bar(share)} ${figures}`, "");
+        return this.#progress(`${bar(share)} ${figures}`);
       }
       case "synced": {
         const { version, files, bytes, downloadedBytes, seconds, kept, missingBlocks } = event;
@@ -241,34 +272,25 @@ export class CommandOutput {
         );
       case "warning":
         if (this.#options.quiet || event.minor && !this.#options.verbose) return;
-        this.#clearLine();
-        this.#world.stderr.write(
-          `${this.#paint("33", "warning:")} ${printable(event.message)}\n`,
-        );
-        return;
+        return this.#print(`${this.#paint("33", "warning:")} ${printable(event.message)}\n`);
+      case "peers":
     }
   }
 
-  #progress(text: string, tail: string): void {
-    if (this.#options.quiet) return;
+  /** A plain line of progress, now and then. */
+  #progress(text: string): void {
     const { stderr, clock } = this.#world;
-    if (stderr.isTerminal) {
-      const room = stderr.columns - 1;
-      const line = tail === "" ? text : `${text}  ${tail}`;
-      const cut = [...line].slice(0, room).join("");
-      stderr.write(`\r\u001b[K${cut}`);
-      this.#lineShown = true;
-    } else if (clock.monotonic() - this.#plainAt >= PLAIN_PROGRESS_MS && text !== this.#plainText) {
-      this.#plainAt = clock.monotonic();
-      this.#plainText = text;
-      stderr.write(`${text}\n`);
-    }
+    if (this.#view !== undefined || this.#options.quiet) return;
+    if (clock.monotonic() - this.#plainAt < PLAIN_PROGRESS_MS || text === this.#plainText) return;
+    this.#plainAt = clock.monotonic();
+    this.#plainText = text;
+    stderr.write(`${text}\n`);
   }
 
-  #clearLine(): void {
-    if (!this.#lineShown) return;
-    this.#lineShown = false;
-    this.#world.stderr.write("\r\u001b[K");
+  /** On stderr, above the view. */
+  #print(text: string): void {
+    if (this.#view === undefined) this.#world.stderr.write(text);
+    else this.#view.print(text);
   }
 
   #paint(style: string, text: string): string {

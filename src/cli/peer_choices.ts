@@ -1,8 +1,9 @@
 /** What the options of commands that meet peers come to. */
-import { ANY_HOST, DEFAULT_PORT, type ListenOptions, PeerNetwork } from "../app/addresses.ts";
+import { ANY_HOST, DEFAULT_PORT, type ListenOptions } from "../app/addresses.ts";
 import { type DiscoveryChoice, stateFolder } from "../app/peer_search.ts";
 import { UsageError } from "../base/errors.ts";
 import type { World } from "../base/world.ts";
+import { PeerNetwork } from "../mod.ts";
 import type { PeerOptions } from "./context.ts";
 
 /** Where a command that serves listens; nowhere where it has its one connection already. */

@@ -27,12 +27,11 @@ export function addRepair({ program, world, perform }: CommandLine): void {
       "repair photos --discovery mdns,dht     # and from peers that are found",
       "repair photos --peer 192.0.2.7:3282    # and from this one",
     ],
+    about: [
+      "What it replaces or takes away is kept in .dat/trove.kept. Files that you changed " +
+      "since they were imported are left alone.",
+    ],
   });
-  command.addHelpText(
-    "after",
-    "\nWhat it replaces or takes away is kept in .dat/trove.kept. Files that you changed since\n" +
-      "they were imported are left alone.",
-  );
   addPeerOptions(addDirOption(command), world, "stop fetching")
     .option("--key <link>", "the archive's link, if metadata.key is lost")
     .option("--discard", "keep nothing of it; give up what was signed and cannot be proven")

@@ -3,20 +3,24 @@ import { Command, CommanderError } from "commander";
 import { UsageError } from "../base/errors.ts";
 import type { World } from "../base/world.ts";
 import type { CommandLine } from "./command_line.ts";
-import { commandsFor } from "./commands.ts";
-import type { PeerOptions } from "./context.ts";
+import { COMMANDS, commandsFor } from "./commands.ts";
+import type { CommonOptions, PeerOptions } from "./context.ts";
+import { formatHelp, MIN_WRAP, tell } from "./help.ts";
 import { exitCodeOf } from "./exit_codes.ts";
-import { CommandOutput } from "./output.ts";
+import { CommandOutput, type View } from "./output.ts";
+import { withCommand } from "./shortcut.ts";
 
 const DESCRIPTION =
   "Share folders as dat:// archives, and clone them from whichever peers have them.";
 
-const EXAMPLES = `
-Examples:
-  trove share photos            share a folder; prints its link
-  trove clone dat://… photos    fetch it, every byte verified
-  trove status photos           what is here of it
-  trove doctor dat://…          who has it, and what stands in the way`;
+const EXAMPLES = [
+  "share photos            # share a folder; prints its link",
+  "clone dat://… photos    # fetch it, every byte verified",
+  "doctor dat://…          # who has it, and what stands in the way",
+];
+
+/** Says the same as `--help`, and more. */
+const HELP_ALL = "--help-all";
 
 /**
  * Run a command line.
@@ -30,17 +34,21 @@ export async function run(args: readonly string[], world: World, version: string
     json: args.includes("--json"),
     stdio: args.includes("--stdio"),
   });
-  const program = buildProgram(world, version, await commandsFor(args), (options, action) => {
-    output = openOutput(world, options);
-    return action({ world, output });
-  });
+  const perform: CommandLine["perform"] = async (options, action) => {
+    output = openOutput(world, options, await openView(world, options));
+    await action({ world, output });
+  };
   try {
-    await program.parseAsync([...args], { from: "user" });
+    const asksAll = args.includes(HELP_ALL);
+    const meant = await withCommand(args.map((arg) => arg === HELP_ALL ? "--help" : arg), world);
+    const commands = await commandsFor(meant);
+    const program = buildProgram(world, version, commands, perform, { asksAll });
+    await program.parseAsync([...meant], { from: "user" });
     output.end();
     return 0;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0; // help and version
-    const failure = error instanceof CommanderError ? usageError(error) : firstOf(error);
+    const failure = error instanceof CommanderError ? usageError(error, args) : firstOf(error);
     output.fail(failure);
     return exitCodeOf(failure);
   }
@@ -54,26 +62,42 @@ function firstOf(error: unknown): unknown {
 }
 
 /** What commander has to say about a command line, in our words. */
-function usageError({ code, message }: CommanderError): UsageError {
-  const hint = "see trove --help";
+function usageError(
+  { code, message }: CommanderError,
+  [first, second]: readonly string[],
+): UsageError {
+  const hint = `see trove ${COMMANDS.has(first) ? `${first} ` : ""}--help`;
   if (code === "commander.help") {
-    return new UsageError("Cannot tell what to do: no command", { hint });
+    return new UsageError(
+      first === "help" ? `Unknown command '${second}'` : "Cannot tell what to do: no command",
+      { hint },
+    );
   }
-  return new UsageError(upperFirst(message.replace(/^error: /, "").replace(/\n/g, " ")), { hint });
+  const text = message.replace(/^error: /, "").replace(/\n/g, " ").replace(/\.$/, "");
+  return new UsageError(upperFirst(text), { hint });
 }
 
-function buildProgram(
+/**
+ * All that can be typed; `perform` carries out what was.
+ *
+ * @param options.asksAll The help is to explain everything.
+ */
+export function buildProgram(
   world: World,
   version: string,
   commands: readonly ((line: CommandLine) => void)[],
   perform: CommandLine["perform"],
+  { asksAll = false }: { readonly asksAll?: boolean } = {},
 ): Command {
   const program = new Command("trove")
     .description(DESCRIPTION)
-    .version(version, "--version", "print the version")
-    .helpOption("-h, --help", "show help")
+    .version(version, "-v, --version", "print the version")
+    .helpOption("-h, --help", "show help; --help-all explains every command")
     .helpCommand("help [command]", "show help for a command")
-    .addHelpText("after", EXAMPLES)
+    .configureHelp({
+      minWidthToWrap: MIN_WRAP,
+      formatHelp: (command, helper) => formatHelp(command, helper, { all: asksAll }),
+    })
     // So that --version behind a command is that command's own.
     .enablePositionalOptions()
     .exitOverride()
@@ -89,20 +113,35 @@ function buildProgram(
       getOutHasColors: () => false,
       getErrHasColors: () => false,
     });
+  tell(program, { examples: EXAMPLES });
   for (const add of commands) add({ program, world, perform });
   return program;
 }
 
-function openOutput(world: World, options: PeerOptions): CommandOutput {
-  const { json = false, quiet = false, verbose = false, color = "auto" } = options;
-  const wanted = color === "auto"
-    ? world.stderr.isTerminal && world.stdout.isTerminal && (world.env("NO_COLOR") ?? "") === "" &&
-      world.env("TERM") !== "dumb"
-    : color === "always";
+function openOutput(world: World, options: PeerOptions, view?: View): CommandOutput {
+  const { json = false, quiet = false, verbose = false } = options;
   const { clock, stderr } = world;
   // Where the wire is on stdout, everything else goes to stderr.
   const printer = options.stdio ? { clock, stderr, stdout: stderr } : world;
-  return new CommandOutput(printer, { json, quiet, verbose, color: wanted && !json });
+  return new CommandOutput(
+    printer,
+    { json, quiet, verbose, color: isColoured(world, options) },
+    view,
+  );
+}
+
+/** What is drawn while the command runs: on a terminal only, and loaded there only. */
+async function openView(world: World, options: CommonOptions): Promise<View | undefined> {
+  const { json, quiet } = options;
+  if (json || quiet || !world.stderr.isTerminal || world.env("TERM") === "dumb") return undefined;
+  const { LiveView } = await import("./live_view.ts");
+  return new LiveView(world, { colour: isColoured(world, options) });
+}
+
+function isColoured(world: World, { json, color = "auto" }: CommonOptions): boolean {
+  if (json || color !== "auto") return !json && color === "always";
+  return world.stderr.isTerminal && world.stdout.isTerminal &&
+    (world.env("NO_COLOR") ?? "") === "" && world.env("TERM") !== "dumb";
 }
 
 function upperFirst(text: string): string {

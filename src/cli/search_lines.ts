@@ -1,5 +1,5 @@
 /** What people see of the search for peers. */
-import { SOURCE_NAMES } from "../app/peer_search.ts";
+import { SOURCE_NAMES } from "../app/source_names.ts";
 import type { ArchiveEvent, DiscoveryChoice, TroveEvent } from "../mod.ts";
 import type { CommandOutput } from "./output.ts";
 
@@ -31,7 +31,7 @@ export class SearchLines {
     if (this.#met) return;
     if (event.event === "discovery") this.#show(event);
     if (event.event === "found" && ++this.#addresses <= MAX_SHOWN) {
-      this.#output.say(`Found ${event.address} (${event.called})`);
+      this.#output.note(`Found ${event.address} (${event.called})`);
     }
   }
 
@@ -40,7 +40,7 @@ export class SearchLines {
     const now = this.#now();
     if (before?.state === state && now - before.at < REPEAT_MS) return;
     this.#shown.set(source, { state, at: now });
-    this.#output.say(`Looking for peers: ${called}: ${message}`);
+    this.#output.note(`Looking for peers: ${called}: ${message}`);
   }
 }
 

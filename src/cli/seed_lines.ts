@@ -25,6 +25,7 @@ export class SeedLines {
     const of = event.link === undefined ? "" : ` [${shortLink(event.link)}]`;
     switch (event.event) {
       case "archive":
+        output.look(event);
         this.#archives++;
         if (this.#started) output.say(`Added ${event.link} "${printable(event.dir)}"`);
         else if (this.#archives <= MAX_LISTED) {
@@ -32,6 +33,7 @@ export class SeedLines {
         }
         return;
       case "removed":
+        output.look(event);
         this.#archives--;
         return output.say(`Removed ${event.link} "${printable(event.dir)}"`);
       case "listening":
@@ -41,9 +43,10 @@ export class SeedLines {
         }
         output.say(`Serving ${count(this.#archives, "archive")}`);
         output.emit(event);
-        return output.say("Press Ctrl-C to stop");
+        return output.hint("Press Ctrl-C to stop");
       case "peer":
-        return output.say(`Peer ${event.address} ${event.state}${of}`);
+        output.look(event);
+        return output.note(`Peer ${event.address} ${event.state}${of}`);
       case "uploaded":
         return output.say(`Peer ${event.peer} has everything${of}`);
       case "synced": {
@@ -54,7 +57,7 @@ export class SeedLines {
       }
       case "progress": {
         const { bytes, bytesTotal, downRate, upRate, peers } = event;
-        if (event.blocks === event.blocksTotal) return output.emit(event);
+        if (output.isLive || event.blocks === event.blocksTotal) return output.emit(event);
         const share = bytesTotal === 0 ? 1 : Math.min(1, bytes / bytesTotal);
         const rates = `${formatRate(downRate)} down, ${formatRate(upRate)} up`;
         return output.progress(share, `${rates}, ${count(peers, "peer")}`);

@@ -1,5 +1,5 @@
 /** `trove share [dir]` */
-import { Option } from "commander";
+import { type Command, Option } from "commander";
 import { parseSecretKey, readKeyFile } from "../app/keys_import.ts";
 import { NamePublication } from "../app/names.ts";
 import { toUtf8 } from "../base/bytes.ts";
@@ -10,8 +10,10 @@ import { parseLink } from "../crypto/link.ts";
 import { type ArchiveEvent, share as shareFolder } from "../mod.ts";
 import { addCommand, addPeerOptions, addStdioOption, type CommandLine } from "./command_line.ts";
 import type { CommandContext, PeerOptions } from "./context.ts";
+import { addDatImportOptions } from "./dat_options.ts";
+import { addHttpOption, type HttpOptions, serveBeside } from "./http_option.ts";
 import { addNameOptions, type NameCommandOptions, namesOf } from "./name_options.ts";
-import { addVersionOption, parsePeerCount } from "./options.ts";
+import { addDirOption, addVersionOption, chosenFolder, parsePeerCount } from "./options.ts";
 import type { CommandOutput } from "./output.ts";
 import { discoveryOf, listenAlways, networkOf } from "./peer_choices.ts";
 import { HiddenWarning } from "./search_lines.ts";
@@ -20,7 +22,10 @@ import { HiddenWarning } from "./search_lines.ts";
 const NAME_WARNINGS: ReadonlySet<string> = new Set(["skipped", "unportable-name"]);
 const MAX_NAME_WARNINGS = 20;
 
-interface ShareCommandOptions extends PeerOptions, NameCommandOptions {
+export interface ShareCommandOptions extends PeerOptions, NameCommandOptions, HttpOptions {
+  readonly dir?: string;
+  /** Import and be done. */
+  readonly exit?: boolean;
   readonly name?: string;
   /** Commander's form of `--no-watch`: false when it was given. */
   readonly watch?: boolean;
@@ -33,12 +38,14 @@ interface ShareCommandOptions extends PeerOptions, NameCommandOptions {
   readonly keyFile?: string;
 }
 
-const ABOUT = `
---until-synced ends it with exit code 0 once so many peers said of every block that they hold it: all
-entries, and the content of all files. A peer is a process: a reader that is started again counts
-anew. To be stopped before that is a failure, exit code 4 if it was --timeout.
-A secret key that is not in ~/.dat/secret_keys comes from --key-file, or else from TROVE_SECRET_KEY:
-what trove keys export prints. It is used and not kept.`;
+/** The options of `share` that are about what is imported: `sync` has them, too. */
+export function addImportOptions(command: Command): Command {
+  return addDatImportOptions(command)
+    .option("--no-watch", "do not follow changes of the folder")
+    .option("--no-import", "serve what the archive holds, without a look at the folder")
+    .option("--no-ignore-hidden", "take names that start with a dot")
+    .option("--ignore-hidden", "leave out names that start with a dot (the default)");
+}
 
 export function addShare({ program, world, perform }: CommandLine): void {
   const command = addCommand(program, {
@@ -47,29 +54,33 @@ export function addShare({ program, world, perform }: CommandLine): void {
     examples: [
       "share photos --port 3282",
       "share data --history  # keep every version",
-      "share site --until-synced 1 --timeout 10m   # in a job: until somebody has it all",
+      "share site --until-synced 1 --timeout 10m   # until somebody has it all",
+    ],
+    about: [
+      "--until-synced ends it with exit code 0 once so many peers said of every block that " +
+      "they hold it: all entries, and the content of all files. A peer is a process: a " +
+      "reader that is started again counts anew. To be stopped before that is a failure, " +
+      "exit code 4 if it was --timeout.",
+      "A secret key that is not in ~/.dat/secret_keys comes from --key-file, or else " +
+      "from TROVE_SECRET_KEY: what trove keys export prints. It is used and not kept.",
     ],
   });
-  command.addHelpText("after", ABOUT);
-  addVersionOption(
-    addStdioOption(addPeerOptions(addNameOptions(command), world, "stop sharing")),
-    "with --until-synced: of this version, or a newer one",
-  )
+  command
+    .option("--history", "keep every version's content, where the archive is new")
+    .option("--exit", "import what changed, serve nobody, and exit")
     .addOption(
       new Option("--until-synced <n>", "stop when so many peers hold everything")
         .argParser(parsePeerCount),
-    )
+    );
+  addVersionOption(command, "with --until-synced: of this version, or a newer one")
     .option("--key-file <file>", "take the archive's secret key from there")
-    .option("--name <name>", "show what to publish so that this name leads to the archive")
-    .option("--no-import", "serve what the archive holds, without a look at the folder")
-    .option("--no-watch", "do not follow changes of the folder")
-    .option("--ignore-hidden", "leave out names that start with a dot (the default)")
-    .option("--no-ignore-hidden", "take names that start with a dot")
-    .option("--history", "keep every version's content, where the archive is new")
+    .option("--name <name>", "show what to publish so that this name leads to it");
+  addHttpOption(addImportOptions(addDirOption(command, "the folder, as [dir]")))
     .option("--reuse-content", "append nothing for renamed files; clones made by dat go wrong then")
-    .option("--no-reuse-content", "append renamed files again, although every version is kept")
+    .option("--no-reuse-content", "append renamed files again, although every version is kept");
+  addStdioOption(addPeerOptions(addNameOptions(command), world, "stop sharing"))
     .action((dir: string | undefined, options: ShareCommandOptions) =>
-      perform(options, (context) => share(dir, options, context))
+      perform(options, (context) => share(chosenFolder(dir, options), options, context))
     );
 }
 
@@ -102,8 +113,8 @@ class WarningLimit {
   }
 }
 
-async function share(
-  dir: string | undefined,
+export async function share(
+  dir = ".",
   options: ShareCommandOptions,
   context: CommandContext,
 ): Promise<void> {
@@ -114,7 +125,9 @@ async function share(
       hint: "--version says what peers are to hold: add --until-synced N",
     });
   }
+  if (options.exit) refuseToServe(options);
   const network = networkOf(options, world);
+  await using _view = await serveBeside(dir, options, context);
   await using publication = options.name === undefined
     ? undefined
     : new NamePublication(options.name, {
@@ -122,11 +135,11 @@ async function share(
       emit: (event) => output.emit(event),
     });
   const warnings = new WarningLimit(output);
-  const discovery = discoveryOf(options, world);
+  const discovery = options.exit ? undefined : discoveryOf(options, world);
   const hidden = new HiddenWarning(output, discovery);
   let isOwn = true;
   let told = false;
-  await shareFolder(dir ?? ".", {
+  await shareFolder(dir, {
     world,
     peers: options.peer ?? [],
     listen: listenAlways(options),
@@ -137,6 +150,7 @@ async function share(
     signals: true,
     history: options.history,
     importFirst: options.import,
+    importOnly: options.exit,
     watch: options.watch,
     ignoreHidden: options.ignoreHidden,
     reuseContent: options.reuseContent,
@@ -151,9 +165,24 @@ async function share(
       if (event.event !== "listening" || told) return;
       told = true;
       if (isOwn) output.say(whatIsFollowed(options));
-      output.say("Press Ctrl-C to stop sharing");
+      output.hint("Press Ctrl-C to stop sharing");
     },
   });
+}
+
+/** @throws {UsageError} If somebody is to be served who cannot be. */
+function refuseToServe({ untilSynced, http, stdio, import: imports }: ShareCommandOptions): void {
+  const given = untilSynced !== undefined
+    ? "--until-synced"
+    : http
+    ? "--http"
+    : stdio
+    ? "--stdio"
+    : imports === false
+    ? "--no-import"
+    : undefined;
+  if (given === undefined) return;
+  throw new UsageError(`Cannot use ${given} with --exit: that imports and serves nobody`);
 }
 
 /** Never from an argument, which others on the machine can see. */

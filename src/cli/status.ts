@@ -1,33 +1,50 @@
-/** `trove status [dir]` */
+/** `trove status [dir or link]` */
 import { type ArchiveStatus, readStatus } from "../app/archive_status.ts";
 import { locateArchive } from "../app/locate.ts";
 import { describeSelection } from "../app/selection_note.ts";
 import { count, formatBytes, printable } from "../base/format.ts";
 import { addCommand, type CommandLine } from "./command_line.ts";
-import type { CommandContext, CommonOptions } from "./context.ts";
+import type { CommandContext } from "./context.ts";
+import { isLinkOrName } from "./links.ts";
 import { addDirOption, chosenFolder } from "./options.ts";
+import { addPlaceOptions, LINK_HELP, openLink, type PlaceOptions } from "./places.ts";
 
-interface StatusOptions extends CommonOptions {
+interface StatusOptions extends PlaceOptions {
   readonly dir?: string;
 }
 
-export function addStatus({ program, perform }: CommandLine): void {
+export function addStatus({ program, world, perform }: CommandLine): void {
   const command = addCommand(program, {
-    usage: "status [dir]",
+    usage: "status [dirOrLink]",
     summary: "show what is here of an archive",
-    examples: ["status photos --json"],
+    examples: ["status photos --json", "status dat://…   # what its peers have"],
+    about: [LINK_HELP],
   });
-  addDirOption(command).action((dir: string | undefined, options: StatusOptions) =>
-    perform(options, (context) => status(chosenFolder(dir, options), context))
-  );
+  addPlaceOptions(addDirOption(command), world)
+    .action((dir: string | undefined, options: StatusOptions) =>
+      perform(options, (context) => status(chosenFolder(dir, options), options, context))
+    );
 }
 
-function status(dir: string | undefined, context: CommandContext): void {
+async function status(
+  dir: string | undefined,
+  options: StatusOptions,
+  context: CommandContext,
+): Promise<void> {
   const { world, output } = context;
+  if (dir !== undefined && isLinkOrName(dir)) {
+    await using place = await openLink(dir, options, context);
+    const { dir: _none, history: _unknown, ...found } = readStatus(place.folder, world);
+    return show(found, output);
+  }
   const { warning, ...found } = readStatus(locateArchive(dir, world).dir, world);
   if (warning !== undefined) {
     output.emit({ event: "warning", code: "secret-key", message: warning });
   }
+  show(found, output);
+}
+
+function show(found: Found, output: CommandContext["output"]): void {
   if (output.json) {
     output.record("status", found);
     return;
@@ -38,7 +55,12 @@ function status(dir: string | undefined, context: CommandContext): void {
   }
 }
 
-function rowsOf(found: ArchiveStatus): [string, string][] {
+/** Of an archive at its peers some things mean nothing. */
+type Found =
+  & Omit<ArchiveStatus, "dir" | "history">
+  & Partial<Pick<ArchiveStatus, "dir" | "history">>;
+
+function rowsOf(found: Found): [string, string][] {
   const { files, bytes, blocks, blocksTotal, dir, version, writable, history } = found;
   const listed = files === undefined || bytes === undefined
     ? "unknown: the metadata is not complete"
@@ -48,13 +70,16 @@ function rowsOf(found: ArchiveStatus): [string, string][] {
     const left = `${count(found.unselected ?? 0, "file")} not selected`;
     rows.push(["only", printable(`${describeSelection(found.selection)} (${left})`)]);
   }
-  const lacking = blocks === blocksTotal ? "" : " (incomplete)";
-  return [
-    ...rows,
-    ["version", String(version)],
-    ["blocks", `${blocks} of ${blocksTotal}${lacking}`],
-    ["access", writable ? "yours: you can change it" : "read-only"],
-    ["keeps", history ? "every version" : "the newest files"],
-    ["folder", printable(dir)],
-  ];
+  rows.push(["version", String(version)]);
+  // What is here of an archive that was read at its peers is about to go.
+  if (dir !== undefined) {
+    const lacking = blocks === blocksTotal ? "" : " (incomplete)";
+    rows.push(["blocks", `${blocks} of ${blocksTotal}${lacking}`]);
+  }
+  rows.push(["access", writable ? "yours: you can change it" : "read-only"]);
+  if (dir !== undefined) {
+    rows.push(["keeps", history ? "every version" : "the newest files"]);
+    rows.push(["folder", printable(dir)]);
+  }
+  return rows;
 }

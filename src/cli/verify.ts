@@ -41,12 +41,11 @@ export function addVerify({ program, perform }: CommandLine): void {
     usage: "verify [dir]",
     summary: "check everything of an archive against the signed tree",
     examples: ["verify photos", "verify --quick --json"],
+    about: [
+      "Nothing is changed, and a writer is not in the way. The exit code is 5 if anything " +
+      "is wrong: trove repair tells what can be done about it, and does it.",
+    ],
   });
-  command.addHelpText(
-    "after",
-    "\nNothing is changed, and a writer is not in the way. The exit code is 5 if anything is\n" +
-      "wrong: trove repair tells what can be done about it, and does it.",
-  );
   addDirOption(command)
     .option("--quick", "look at lengths, roots and sizes, without reading all blocks")
     .action((dir: string | undefined, options: VerifyOptions) =>

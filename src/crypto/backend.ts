@@ -32,11 +32,12 @@ export interface CryptoBackend {
   keystream(key: Uint8Array, nonce: Uint8Array): Keystream;
 }
 
-let current: CryptoBackend = await openWasmBackend() ?? nobleBackend;
+/** Chosen when something is to be hashed for the first time: whoever hashes nothing need not wait. */
+let current: CryptoBackend | undefined;
 
 /** The backend in use. */
 export function cryptoBackend(): CryptoBackend {
-  return current;
+  return current ??= openWasmBackend() ?? nobleBackend;
 }
 
 /** Use `backend` from here on. Called once at start, before any feed is opened. */

@@ -5,16 +5,19 @@
  * written in its one proper form, and that R is the exact bytes of S·B - k·A. libsodium, with which
  * the programs in the field check, asks besides that neither A nor R is of small order; so do we.
  */
+import type { KeyObject } from "node:crypto";
 import { Buffer } from "node:buffer";
-import {
-  createPrivateKey,
-  createPublicKey,
-  type KeyObject,
-  sign as nodeSign,
-  verify as nodeVerify,
-} from "node:crypto";
+import { getBuiltinModule } from "node:process";
 import { concat, equalBytes, fromHex } from "../base/bytes.ts";
 import { noblePublicKey, nobleSign, nobleVerify } from "./noble_sign.ts";
+
+type NodeCrypto = typeof import("node:crypto");
+let loaded: NodeCrypto | undefined;
+
+/** The runtime's crypto. It takes a while to load, so that whoever signs and checks nothing has none. */
+function nodeCrypto(): NodeCrypto {
+  return loaded ??= getBuiltinModule("node:crypto");
+}
 
 export const PUBLIC_KEY_BYTES = 32;
 export const SECRET_KEY_BYTES = 64;
@@ -40,7 +43,7 @@ export function keyPair(seed: Uint8Array): KeyPair {
   const key = privateKeys.get(seed);
   const publicKey = key === undefined
     ? noblePublicKey(seed)
-    : createPublicKey(key).export({ format: "der", type: "spki" });
+    : nodeCrypto().createPublicKey(key).export({ format: "der", type: "spki" });
   const last32 = new Uint8Array(publicKey.subarray(-PUBLIC_KEY_BYTES));
   return { publicKey: last32, secretKey: concat([seed, last32]) };
 }
@@ -58,7 +61,7 @@ export function sign(message: Uint8Array, secretKey: Uint8Array): Uint8Array {
   const key = privateKeys.get(seed);
   return key === undefined
     ? nobleSign(message, seed)
-    : new Uint8Array(nodeSign(null, message, key));
+    : new Uint8Array(nodeCrypto().sign(null, message, key));
 }
 
 /** Whether `signature` over `message` is good under `publicKey`, as strictly as libsodium asks. */
@@ -72,7 +75,7 @@ export function verify(
   const key = publicKeys.get(publicKey);
   return key === undefined
     ? nobleVerify(message, signature, publicKey)
-    : nodeVerify(null, message, key, signature);
+    : nodeCrypto().verify(null, message, key, signature);
 }
 
 /**
@@ -129,13 +132,13 @@ const PUBLIC_PREFIX = fromHex("302a300506032b6570032100");
 const PRIVATE_PREFIX = fromHex("302e020100300506032b657004220420");
 
 function importPublicKey(bytes: Uint8Array): KeyObject {
-  const key = Buffer.concat([PUBLIC_PREFIX, bytes]);
-  return createPublicKey({ key, format: "der", type: "spki" });
+  const key = Buffer.from(concat([PUBLIC_PREFIX, bytes]));
+  return nodeCrypto().createPublicKey({ key, format: "der", type: "spki" });
 }
 
 function importSeed(bytes: Uint8Array): KeyObject {
-  const key = Buffer.concat([PRIVATE_PREFIX, bytes]);
-  return createPrivateKey({ key, format: "der", type: "pkcs8" });
+  const key = Buffer.from(concat([PRIVATE_PREFIX, bytes]));
+  return nodeCrypto().createPrivateKey({ key, format: "der", type: "pkcs8" });
 }
 
 const publicKeys = new KeyCache(16, importPublicKey); // the feeds of eight archives

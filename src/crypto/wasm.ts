@@ -1,15 +1,33 @@
 /**
  * The backend of one small WebAssembly module, many times as fast as JavaScript: `wasm/` is its
- * source. What is rare is left to noble: keyed hashes, and the step from XSalsa20 to Salsa20.
+ * source. What is rare is left to noble: hashes with a salt, and the step from XSalsa20 to Salsa20.
  */
 import { equalBytes, fromHex } from "../base/bytes.ts";
 import type { CryptoBackend, HashOptions, Keystream } from "./backend.ts";
+import { CRYPTO_MODULE } from "./crypto_module.ts";
 import { nobleBackend, subkey } from "./noble.ts";
 import { SALSA20_BLOCK_BYTES, salsa20State } from "./salsa20.ts";
 
-type CryptoModule = typeof import("./crypto.wasm");
+/** What `wasm/crypto.ts` exports. */
+interface CryptoModule {
+  readonly memory: WebAssembly.Memory;
+  /** Where bytes go in and come out, and how many of them. */
+  dataAt(): number;
+  dataBytes(): number;
+  /** Where the hash comes out. */
+  hashAt(): number;
+  /** Where the state of a keystream goes in. */
+  wordsAt(): number;
+  begin(keyBytes: number): void;
+  absorb(): void;
+  finish(bytes: number): void;
+  keystream(bytes: number, blockLow: number, blockHigh: number): void;
+}
 
 const HASH_BYTES = 32;
+const BLAKE2B_BLOCK_BYTES = 128;
+const MAX_KEY_BYTES = 64;
+const NO_OPTIONS: HashOptions = {};
 
 /** BLAKE2b-256 of `proof`, as noble makes both: it comes out only if hash and keystream are right. */
 const PROOF_HASH = fromHex("7a84617a5ade0460e8283fe5e387fe64f5d51ce02e0387cd39132600c5cfed08");
@@ -18,13 +36,24 @@ const PROOF_HASH = fromHex("7a84617a5ade0460e8283fe5e387fe64f5d51ce02e0387cd3913
  * The backend, or undefined where the module does not run or does not compute what it should: an
  * old processor without vectors, a runtime without WebAssembly.
  */
-export async function openWasmBackend(): Promise<CryptoBackend | undefined> {
+export function openWasmBackend(): CryptoBackend | undefined {
   try {
-    const backend = new WasmBackend(await import("./crypto.wasm"));
+    const backend = new WasmBackend(openModule());
     return equalBytes(backend.hash([proof(backend)]), PROOF_HASH) ? backend : undefined;
   } catch {
     return undefined;
   }
+}
+
+/**
+ * The module, ready to run. It is text in the program and compiled at once, in about a millisecond:
+ * imported as a module of its own it would make everything that hashes wait for it.
+ *
+ * @throws {WebAssembly.CompileError} If this machine cannot run it.
+ */
+export function openModule(): CryptoModule {
+  const compiled = new WebAssembly.Module(Uint8Array.fromBase64(CRYPTO_MODULE));
+  return new WebAssembly.Instance(compiled).exports as unknown as CryptoModule;
 }
 
 /** The first 1,000 bytes of a keystream, in three pieces. */
@@ -55,11 +84,20 @@ export class WasmBackend implements CryptoBackend {
   }
 
   hash(pieces: readonly Uint8Array[], options?: HashOptions): Uint8Array {
-    if (options !== undefined) return nobleBackend.hash(pieces, options);
+    const { key, salt, personal } = options ?? NO_OPTIONS;
+    const keyBytes = key?.length ?? 0;
+    if (salt !== undefined || personal !== undefined || keyBytes > MAX_KEY_BYTES) {
+      return nobleBackend.hash(pieces, options);
+    }
     const module = this.#module;
     const data = this.#data;
-    module.begin();
+    module.begin(keyBytes);
     let filled = 0;
+    if (key !== undefined && keyBytes > 0) {
+      data.fill(0, key.length, BLAKE2B_BLOCK_BYTES);
+      data.set(key);
+      filled = BLAKE2B_BLOCK_BYTES;
+    }
     for (const piece of pieces) {
       let rest = piece;
       // What just fits waits for more: the last of it is hashed in another way.

@@ -4,7 +4,10 @@ import { concat } from "../base/bytes.ts";
 import type { Input, Output, StopSignal, World } from "../base/world.ts";
 
 /** Exit codes that shells know: 128 + the number of the signal. */
-const SIGINT_EXIT = 130;
+const SIGNAL_EXITS = { SIGHUP: 129, SIGINT: 130, SIGQUIT: 131, SIGTERM: 143 } as const;
+
+/** How many handle stop signals at the moment. */
+let handlers = 0;
 
 export function realWorld(): World {
   return {
@@ -18,6 +21,7 @@ export function realWorld(): World {
     cwd: () => Deno.cwd(),
     pid: Deno.pid,
     onStopSignal,
+    beforeExit,
   };
 }
 
@@ -40,13 +44,20 @@ function output(stream: typeof Deno.stdout): Output {
       return stream.isTerminal();
     },
     get columns() {
-      try {
-        return Deno.consoleSize().columns || 80; // 0 where nobody said
-      } catch {
-        return 80;
-      }
+      return terminalSize()?.columns || 80; // 0 where nobody said
+    },
+    get rows() {
+      return terminalSize()?.rows || 24;
     },
   };
+}
+
+function terminalSize(): { columns: number; rows: number } | undefined {
+  try {
+    return Deno.consoleSize();
+  } catch {
+    return undefined;
+  }
 }
 
 function messageOf(error: unknown): string {
@@ -107,20 +118,39 @@ async function readLine(): Promise<string | undefined> {
 }
 
 function onStopSignal(handle: (signal: StopSignal) => void): Disposable {
+  using stack = new DisposableStack();
   let interrupts = 0;
   const onInterrupt = () => {
-    if (++interrupts > 1) Deno.exit(SIGINT_EXIT);
+    if (++interrupts > 1) Deno.exit(SIGNAL_EXITS.SIGINT);
     handle("SIGINT");
   };
-  const onTerminate = () => handle("SIGTERM");
-  Deno.addSignalListener("SIGINT", onInterrupt);
-  // Windows has no SIGTERM to listen to.
-  const terminates = Deno.build.os !== "windows";
-  if (terminates) Deno.addSignalListener("SIGTERM", onTerminate);
-  return {
-    [Symbol.dispose]() {
-      Deno.removeSignalListener("SIGINT", onInterrupt);
-      if (terminates) Deno.removeSignalListener("SIGTERM", onTerminate);
-    },
-  };
+  listen(stack, "SIGINT", onInterrupt);
+  listen(stack, "SIGTERM", () => handle("SIGTERM"));
+  handlers++;
+  stack.defer(() => handlers--);
+  return stack.move();
+}
+
+function beforeExit(restore: () => void): Disposable {
+  using stack = new DisposableStack();
+  // The system would end the process without a word.
+  const end = (signal: keyof typeof SIGNAL_EXITS) => Deno.exit(SIGNAL_EXITS[signal]);
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    listen(stack, signal, () => handlers > 0 || end(signal));
+  }
+  for (const signal of ["SIGHUP", "SIGQUIT"] as const) listen(stack, signal, () => end(signal));
+  // The first of them is told at every Deno.exit, the others where an error goes uncaught.
+  for (const event of ["unload", "error", "unhandledrejection"]) {
+    globalThis.addEventListener(event, restore);
+    stack.defer(() => globalThis.removeEventListener(event, restore));
+  }
+  return stack.move();
+}
+
+/** Hear of a signal until the stack is disposed. */
+function listen(stack: DisposableStack, signal: Deno.Signal, handle: () => void): void {
+  // Windows has no other to listen to.
+  if (Deno.build.os === "windows" && signal !== "SIGINT") return;
+  Deno.addSignalListener(signal, handle);
+  stack.defer(() => Deno.removeSignalListener(signal, handle));
 }

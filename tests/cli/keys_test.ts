@@ -70,6 +70,7 @@ Deno.test("keys tells link, discovery key and where the secret key is, and not w
   assert.deepEqual({ ...(await runIn(owner, "keys", dir, "--json")).json[0], time: undefined }, {
     event: "keys",
     ...{ link, discoveryKey, dir, writable: true, secretKey: file, readableByOthers: false },
+    dnsName: `${discoveryKey.slice(0, 40)}.dat.local`,
     time: undefined,
   });
   const theirs = (await runIn(other, "keys", copy, "--json")).json[0];

@@ -318,6 +318,31 @@ Deno.test("colours are for terminals, and NO_COLOR switches them off", async () 
   }
 });
 
+const DRAWN: readonly (readonly [readonly string[], Record<string, string>, boolean])[] = [
+  [[], {}, true],
+  [[], { NO_COLOR: "1" }, true],
+  [[], { TERM: "dumb" }, false],
+  [["--quiet"], {}, false],
+  [["--json"], {}, false],
+];
+
+for (const [options, env, isDrawn] of DRAWN) {
+  const how = `${options.join(" ")} ${JSON.stringify(env)}`;
+  Deno.test(`long work is ${isDrawn ? "" : "not "}drawn on a terminal: ${how}`, async () => {
+    using temp = tempFolder();
+    const world = await photos(temp);
+    for (const [name, value] of Object.entries(env)) world.environment.set(name, value);
+    world.stdout.isTerminal = world.stderr.isTerminal = true;
+    let now = 0;
+    world.clock.monotonic = () => now += 1000;
+    const { code, stderr } = await runIn(world, "verify", "photos", ...options);
+    assert.equal(code, 0);
+    assert.equal(stderr.includes("\u001b[J"), isDrawn, stderr);
+    assert.equal(stderr.includes("\u001b[32m"), isDrawn && env.NO_COLOR === undefined);
+    if (!isDrawn) assert.ok(!stderr.includes("\u001b"));
+  });
+}
+
 Deno.test("when nobody reads any more a command stops and is content", async () => {
   using temp = tempFolder();
   const world = await photos(temp);

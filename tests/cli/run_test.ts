@@ -33,7 +33,7 @@ for (const command of COMMANDS) {
     for (const args of [[command, "--help"], [command, "-h"], ["help", command]]) {
       const { code, stdout, stderr } = await runIn(new TestWorld(temp), ...args);
       assert.deepEqual([code, stderr], [0, ""]);
-      for (const option of ["--json", "-q, --quiet", "-v, --verbose", "--color", "--no-input"]) {
+      for (const option of ["--json", "--quiet", "--verbose", "--color", "--no-input"]) {
         assert.ok(stdout.includes(option), option);
       }
       assert.match(stdout, /Examples?:\n +trove /);
@@ -60,7 +60,8 @@ const USAGE: readonly (readonly [readonly string[], RegExp])[] = [
   [["share", "--color", "red"], /auto, always, never/],
   [["clone"], /link/],
   [["clone", LINK], /peer/],
-  [["clone", `${LINK}+5`, "--peer", "127.0.0.1:1"], /version 5/],
+  [["clone", `${LINK}+5`, "--peer", "127.0.0.1:1", "--live"], /version 5/],
+  [["clone", `${LINK}+5`, "--peer", "127.0.0.1:1", "--version", "4"], /version 4 and version 5/],
   [["clone", "%%%", "--peer", "127.0.0.1:1"], /%%%/],
   [["clone", "\u001b[2J", "--peer", "127.0.0.1:1"], /\\u001b\[2J/],
 ];

@@ -62,6 +62,40 @@ Deno.test(`share ends with 0 when ${readers} have everything`, async () => {
   }
 });
 
+Deno.test("with one real reader complete, and another half way, share does not end", async () => {
+  using temp = tempFolder();
+  const folder = sharedFolder(temp);
+  await using sharer = await shareWithTrove(folder, { home: temp.folder("owner") }, [
+    ...["--until-synced", "2", "--timeout", "60s"],
+  ]);
+  const read = (gen: "6" | "7", address: string, ...extra: string[]) => {
+    const args = [sharer.key, address, temp.folder(gen), "--gen", gen, ...extra];
+    return peer("clone_folder", args, { home: temp.folder(`home ${gen}`) });
+  };
+  await using _first = await read("7", sharer.address, "--stay");
+  assert.equal((await sharer.process.event("confirmed")).peers, 1);
+  // The other one's link breaks a block before its end: it holds all but that for as long as it likes.
+  await using proxy = await CuttingProxy.listen(sharer.address, [2_900_000]);
+  {
+    await using second = await read("6", proxy.address);
+    await second.exit;
+  }
+  assert.equal(proxy.cutsMade, 1);
+  // Twice as long as it takes to ask readers what they have.
+  await new Promise((resolve) => setTimeout(resolve, 4000));
+  assert.ok(sharer.process.peakRssBytes() > 0, "it still runs");
+  assert.equal(sharer.process.lines.filter(({ event }) => event === "confirmed").length, 1);
+  await using _again = await read("6", sharer.address, "--stay");
+  const { lines } = await sharer.process.ended(0);
+  assert.deepEqual(
+    lines.filter(({ event }) => event === "confirmed").map(({ peers }) => peers),
+    [1, 2],
+  );
+  for (const gen of GENERATIONS) {
+    await untilSameTree(temp.join(gen), folder, { onlyContent: true });
+  }
+});
+
 Deno.test("a killed reader and one without content do not count, and the deadline ends with 4", async () => {
   using temp = tempFolder();
   const folder = sharedFolder(temp);

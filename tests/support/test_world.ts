@@ -22,6 +22,7 @@ export class TestOutput implements Output {
   text = "";
   isTerminal = false;
   columns = 80;
+  rows = 24;
   readonly #watchers = new Set<() => void>();
 
   /** What was written with `writeBytes`, apart from the text. */
@@ -137,6 +138,7 @@ export class TestWorld implements World {
   workFolder: string;
   readonly #random: Random;
   readonly #handlers = new Set<(signal: StopSignal) => void>();
+  readonly #restores = new Set<() => void>();
   #listened = () => {};
 
   constructor(temp: TempFolder, options: TestWorldOptions = {}) {
@@ -167,6 +169,21 @@ export class TestWorld implements World {
     this.#handlers.add(handle);
     this.#listened();
     return { [Symbol.dispose]: () => void this.#handlers.delete(handle) };
+  }
+
+  beforeExit(restore: () => void): Disposable {
+    this.#restores.add(restore);
+    return { [Symbol.dispose]: () => void this.#restores.delete(restore) };
+  }
+
+  /** How many would be told if the process ended now. */
+  get guards(): number {
+    return this.#restores.size;
+  }
+
+  /** The process is about to end, as far as those are told who have something to restore. */
+  exit(): void {
+    for (const restore of [...this.#restores]) restore();
   }
 
   /** Whether anybody listens for signals. */

@@ -2,16 +2,14 @@
  * The records of the metadata feed: Index (block 0), Node (every other block) and, inside a Node,
  * Stat. They are protocol buffers without outer framing: one record is one block.
  *
- * protobufjs keeps the buffers and cursors. Integers are read by our own `readVarint`, because its
- * Reader lets numbers past 2^53 - 1 through. What is decoded and encoded again gives the same
- * bytes, for everything that other programs are known to write.
+ * What is decoded and encoded again gives the same bytes, for everything that other programs are
+ * known to write.
  *
  * Source: spec of the drive, section 1.
  */
-import { Reader, Writer } from "protobufjs/minimal";
 import { EMPTY_BYTES, toUtf8 } from "../../base/bytes.ts";
 import { LocalProtocolError } from "../../base/errors.ts";
-import { readVarint } from "../../base/varint.ts";
+import { readVarint, varintSize, writeVarint } from "../../base/varint.ts";
 import { ArchiveError } from "./archive_error.ts";
 
 /** The only kind of archive there is here; its newer generations have other names. */
@@ -92,10 +90,7 @@ export function encodeIndex(contentKey: Uint8Array): Uint8Array {
   if (contentKey.length !== KEY_BYTES) {
     throw new LocalProtocolError(`Cannot name a content key of ${contentKey.length} bytes`);
   }
-  const writer = new Writer();
-  writeBytes(writer, 1, toUtf8(ARCHIVE_TYPE));
-  writeBytes(writer, 2, contentKey);
-  return writer.finish();
+  return encodeFields([[1, toUtf8(ARCHIVE_TYPE)], [2, contentKey]]);
 }
 
 /**
@@ -134,11 +129,11 @@ export function encodeEntry(entry: Omit<Entry, "seq">): Uint8Array {
   if (!entry.path.isWellFormed()) {
     throw new LocalProtocolError(`Cannot write name ${quoted(entry.path)}: half a character in it`);
   }
-  const writer = new Writer();
-  writeBytes(writer, 1, toUtf8(entry.path));
-  if (entry.stat !== undefined) writeBytes(writer, 2, encodeStat(entry.stat));
-  writeBytes(writer, 3, entry.paths);
-  return writer.finish();
+  const { path, stat, paths } = entry;
+  const fields: FieldToWrite[] = [[1, toUtf8(path)]];
+  if (stat !== undefined) fields.push([2, encodeStat(stat)]);
+  fields.push([3, paths]);
+  return encodeFields(fields);
 }
 
 /**
@@ -165,7 +160,7 @@ export function decodeEntry(block: Uint8Array, seq: number): Entry {
 
 /** @throws {LocalProtocolError} If a number is not an integer from 0 to 2^53 - 1. */
 export function encodeStat(stat: Stat): Uint8Array {
-  const writer = new Writer();
+  const fields: FieldToWrite[] = [];
   for (let i = 0; i < STAT_FIELDS.length; i++) {
     const name = STAT_FIELDS[i];
     const value = stat[name];
@@ -174,9 +169,9 @@ export function encodeStat(stat: Stat): Uint8Array {
       throw new LocalProtocolError(`Cannot write ${value} as the ${name} of a file`);
     }
     // Zeros are written like any other value: leaving them out would give other bytes.
-    writer.uint32((i + 1) * 8 + WIRE_VARINT).uint64(value);
+    fields.push([i + 1, value]);
   }
-  return writer.finish();
+  return encodeFields(fields);
 }
 
 /** @throws {ArchiveError} If the bytes are not a Stat record. */
@@ -201,8 +196,43 @@ export function decodeStat(bytes: Uint8Array): Stat {
   return { ...stat, absent: STAT_FIELDS.filter((_, place) => (present & (1 << place)) === 0) };
 }
 
-function writeBytes(writer: Writer, field: number, bytes: Uint8Array): void {
-  writer.uint32(field * 8 + WIRE_DELIMITED).bytes(bytes);
+/** A field's number, and an integer or bytes. */
+type FieldToWrite = readonly [field: number, value: number | Uint8Array];
+
+/** A record, in a buffer of just its size. */
+function encodeFields(fields: readonly FieldToWrite[]): Uint8Array {
+  let size = 0;
+  for (const [field, value] of fields) {
+    const isNumber = typeof value === "number";
+    size += varintSize(field * 8) + varintSize(isNumber ? value : value.length);
+    if (!isNumber) size += value.length;
+  }
+  const record = new Uint8Array(size);
+  let at = 0;
+  for (const [field, value] of fields) {
+    if (typeof value === "number") {
+      at = writeVarint(record, at, field * 8 + WIRE_VARINT);
+      at = writeVarint(record, at, value);
+    } else {
+      at = writeVarint(record, at, field * 8 + WIRE_DELIMITED);
+      at = writeVarint(record, at, value.length);
+      record.set(value, at);
+      at += value.length;
+    }
+  }
+  return record;
+}
+
+/** Where in a record the next field begins. */
+class Reader {
+  readonly buf: Uint8Array;
+  readonly len: number;
+  pos = 0;
+
+  constructor(record: Uint8Array) {
+    this.buf = record;
+    this.len = record.length;
+  }
 }
 
 function readTag(reader: Reader): number {

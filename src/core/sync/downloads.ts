@@ -300,6 +300,7 @@ function tellRun(
   link: FeedLink,
   run: { start: number; length: number },
 ): void {
+  if (state.options.uploads === false) return;
   link.saidHave = true;
   state.send(peer, link, { type: "have", ...run, ack: false });
 }

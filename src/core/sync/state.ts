@@ -28,6 +28,8 @@ export interface SyncOptions {
   readonly maxPeers?: number;
   /** Ask peers to say of each block that we sent when they have stored it. */
   readonly ack?: boolean;
+  /** Others get what we hold; on if not said otherwise. Without, they are told of nothing. */
+  readonly uploads?: boolean;
   /** Links that one host may open for one archive; this machine is exempt. `MAX_PER_HOST` without it. */
   readonly maxPerHost?: number;
 }

@@ -18,7 +18,7 @@ import {
 import type { FeedMessage } from "./early_messages.ts";
 import { FeedState } from "./feed_state.ts";
 import { askAllAgain, onHolds, watch } from "./holdings.ts";
-import type { Effect, FeedId, Input, PeerAddress } from "./inputs.ts";
+import type { Effect, FeedId, Input, PeerAddress, PeerId } from "./inputs.ts";
 import { isObtainable } from "./obtainable.ts";
 import { type FeedLink, PeerState } from "./peer_state.ts";
 import { onProof, probe } from "./probe.ts";
@@ -46,6 +46,13 @@ export class SyncCore {
     let open = 0;
     for (const peer of this.#state.peers.values()) if (peer.phase === "open") open++;
     return open;
+  }
+
+  /** Those peers, the longest linked first; `roundTripMs` is known once one has answered. */
+  *openLinks(): Generator<{ peer: PeerId; address: PeerAddress; roundTripMs?: number }> {
+    for (const { id, phase, address, window } of this.#state.peers.values()) {
+      if (phase === "open") yield { peer: id, address, roundTripMs: window.rtt };
+    }
   }
 
   /** How much is kept of what. */

@@ -21,8 +21,9 @@ export function onWant(state: SyncState, peer: PeerState, link: FeedLink, want: 
   if (want.start % WANT_ALIGNMENT !== 0 || want.length % WANT_ALIGNMENT !== 0) return;
   if (!isDue(link, want.start, state.now)) return;
   const { reader, forked } = state.feeds.get(link.feed)!;
+  const tells = !forked && state.options.uploads !== false;
   const last = reader.length - 1;
-  if (!link.remoteWants && !forked && last >= 0 && reader.hasBlock(last)) {
+  if (!link.remoteWants && tells && last >= 0 && reader.hasBlock(last)) {
     // Tells the length even when it lies beyond the wanted region.
     state.send(peer, link, { type: "have", start: last, length: 1, ack: false });
   }
@@ -31,7 +32,7 @@ export function onWant(state: SyncState, peer: PeerState, link: FeedLink, want: 
   const { start, length } = want;
   // hypercore up to 6.22 asks for everything by leaving the length out.
   const asked = length > 0 ? length : start === 0 ? Math.ceil(reader.length / 8) * 8 : 0;
-  const held = forked ? [] : heldRuns(reader, start, start + asked);
+  const held = tells ? heldRuns(reader, start, start + asked) : [];
   const bitfield = encodeHaveRuns(held, asked);
   state.send(peer, link, { type: "have", start, length, bitfield, ack: false });
 }
@@ -83,7 +84,7 @@ export function serve(state: SyncState, peer: PeerState): void {
   ) {
     const { link, request } = peer.requests.shift()!;
     const feed = state.feeds.get(link.feed)!;
-    if (feed.forked) {
+    if (feed.forked || state.options.uploads === false) {
       refuse(state, peer, link, request.block);
     } else if (request.block >= MAX_BLOCKS || !feed.reader.hasNode(2 * request.block)) {
       // hypercore would drop the whole connection; a race with new data can make this innocent.
