@@ -94,6 +94,20 @@ Deno.test("a link alone is cloned into a folder of its key, and followed", async
   }
 });
 
+Deno.test("bare digits are the folder of that name where there is one", async () => {
+  using temp = tempFolder();
+  await using scene = await Scene.begin(temp);
+  const key = scene.shared.link.slice("dat://".length);
+  await scene.clone(key);
+  for (
+    const args of [["status", key], ["log", key], ["cat", `${key}/a.txt`], ["ls", `${key}/sub`]]
+  ) {
+    const { code, stderr } = await runIn(scene.reader, ...args);
+    assert.deepEqual([code, args], [0, args], stderr);
+  }
+  assert.equal((await runIn(scene.reader, "status", `dat://${key}`)).code, 2);
+});
+
 Deno.test("what is no folder and no link is an unknown command, and a command wins", async () => {
   using temp = tempFolder();
   const world = new TestWorld(temp);
