@@ -5,14 +5,20 @@ import { heldVersion } from "./clone_planner.ts";
 import { type Archive, openArchive } from "./open_archive.ts";
 import type { World } from "../base/world.ts";
 import { archiveIn } from "./archive_folder.ts";
+import { ArchiveView } from "./archive_view.ts";
 
 export { delay } from "../io/pause.ts";
+
+/** Versions of a folder that are kept at hand. */
+const MAX_VIEWS = 8;
 
 /** Hold of the archive as it is at that moment; it stays open until this is disposed of. */
 export interface HeldArchive extends Disposable {
   readonly archive: Archive;
   /** The newest version of which every entry is here. */
   readonly version: number;
+  /** @throws {NotFoundError} If the archive has no such version, as far as is known here. */
+  view(version: number): ArchiveView;
 }
 
 /** Content blocks that somebody wants to read, one after the other, until it is disposed of. */
@@ -81,6 +87,8 @@ export class FolderSource implements ArchiveSource {
 /** Closed when it is neither the newest nor held by anybody. */
 class OpenFolder {
   #holders = 1;
+  /** A view goes through all files before it reads the first: that is done once. */
+  readonly #views = new Map<number, ArchiveView>();
 
   constructor(readonly archive: Archive, readonly state: string) {}
 
@@ -92,7 +100,17 @@ class OpenFolder {
       isHeld = false;
     };
     const { archive } = this;
-    return { archive, version: heldVersion(archive), [Symbol.dispose]: release };
+    const view = (version: number) => this.#view(version);
+    return { archive, version: heldVersion(archive), view, [Symbol.dispose]: release };
+  }
+
+  #view(version: number): ArchiveView {
+    const known = this.#views.get(version);
+    if (known !== undefined) return known;
+    const view = new ArchiveView(this.archive, version);
+    if (this.#views.size >= MAX_VIEWS) this.#views.clear();
+    this.#views.set(version, view);
+    return view;
   }
 
   release(): void {

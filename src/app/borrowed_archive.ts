@@ -13,6 +13,7 @@ import { delay } from "../io/pause.ts";
 import type { PeerNetwork } from "../io/peer_network.ts";
 import { storageError } from "../io/handle_cache.ts";
 import type { ArchiveSource, BlockOrder, HeldArchive } from "./archive_source.ts";
+import { ArchiveView } from "./archive_view.ts";
 import { PeerFaults } from "./clone_faults.ts";
 import { CONTENT, METADATA } from "./clone_job.ts";
 import { QUIET_MS } from "./clone_limits.ts";
@@ -144,7 +145,8 @@ export class BorrowedArchive implements ArchiveSource, Director {
       throw new IncompleteError("Cannot read the archive: no peer has sent its entries yet");
     }
     const archive = this.#archive;
-    return { archive, version: heldVersion(archive), [Symbol.dispose]: () => {} };
+    const view = (version: number) => new ArchiveView(archive, version);
+    return { archive, version: heldVersion(archive), view, [Symbol.dispose]: () => {} };
   }
 
   order(signal: AbortSignal): BlockOrder {

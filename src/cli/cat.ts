@@ -5,9 +5,8 @@ import { type ChosenFile, ChosenFiles, findFile, hashFile } from "../app/read_fi
 import { UsageError } from "../base/errors.ts";
 import { addCommand, type CommandLine } from "./command_line.ts";
 import type { CommandContext } from "./context.ts";
-import { isLinkOrName } from "./links.ts";
 import { addDirOption, addVersionOption } from "./options.ts";
-import { addPlaceOptions, LINK_HELP, openLink, type PlaceOptions } from "./places.ts";
+import { addPlaceOptions, isAtPeers, LINK_HELP, openLink, type PlaceOptions } from "./places.ts";
 
 interface CatOptions extends PlaceOptions {
   readonly version?: number;
@@ -41,9 +40,9 @@ async function cat(
   context: CommandContext,
 ): Promise<void> {
   const { world, output } = context;
-  if (paths.some(isLinkOrName)) {
+  if (paths.some((path) => isAtPeers(path, world))) {
     for (const path of paths) {
-      if (!isLinkOrName(path)) {
+      if (!isAtPeers(path, world)) {
         throw new UsageError(`Cannot print "${path}" and what a link names in one go`);
       }
       if (!await catLink(path, options, context)) return;

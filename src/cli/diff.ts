@@ -17,10 +17,9 @@ import { TroveError, UsageError } from "../base/errors.ts";
 import { count, formatBytes, formatMode, printable } from "../base/format.ts";
 import { addCommand, type CommandLine } from "./command_line.ts";
 import type { CommandContext } from "./context.ts";
-import { isLinkOrName } from "./links.ts";
 import { addDirOption, chosenFolder, parseVersion } from "./options.ts";
 import type { Style } from "./output.ts";
-import { addPlaceOptions, LINK_HELP, openLink, type PlaceOptions } from "./places.ts";
+import { addPlaceOptions, isAtPeers, LINK_HELP, openLink, type PlaceOptions } from "./places.ts";
 
 interface DiffOptions extends PlaceOptions {
   readonly dir?: string;
@@ -55,7 +54,7 @@ async function diff(
 ): Promise<void> {
   const { world } = context;
   const { versions: [a, b], folder } = readOperands(operands);
-  if (folder !== undefined && isLinkOrName(folder)) {
+  if (folder !== undefined && isAtPeers(folder, world)) {
     if (b === undefined) {
       throw new UsageError("Cannot compare a link with a folder", {
         hint: "give two of the numbers that trove log shows, or the folder instead of the link",

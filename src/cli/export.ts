@@ -12,9 +12,8 @@ import { TroveError, UsageError } from "../base/errors.ts";
 import { count, formatBytes, printable } from "../base/format.ts";
 import { addCommand, type CommandLine } from "./command_line.ts";
 import type { CommandContext } from "./context.ts";
-import { isLinkOrName } from "./links.ts";
 import { addDirOption, addVersionOption, chosenFolder } from "./options.ts";
-import { addPlaceOptions, LINK_HELP, openLink, type PlaceOptions } from "./places.ts";
+import { addPlaceOptions, isAtPeers, LINK_HELP, openLink, type PlaceOptions } from "./places.ts";
 
 interface ExportOptions extends PlaceOptions {
   readonly version?: number;
@@ -66,7 +65,7 @@ async function exportVersion(
     });
   }
   const place = chosenFolder(dir, options);
-  if (place !== undefined && isLinkOrName(place)) {
+  if (place !== undefined && isAtPeers(place, world)) {
     await using linked = await openLink(place, options, context);
     using held = linked.source.hold();
     const version = options.version ?? linked.version ?? held.version;

@@ -9,9 +9,8 @@ import { InterruptedError } from "../base/errors.ts";
 import { count, formatBytes, formatTime, printable } from "../base/format.ts";
 import { addCommand, type CommandLine } from "./command_line.ts";
 import type { CommandContext } from "./context.ts";
-import { isLinkOrName } from "./links.ts";
 import { addDirOption, chosenFolder, parseVersion } from "./options.ts";
-import { addPlaceOptions, LINK_HELP, openLink, type PlaceOptions } from "./places.ts";
+import { addPlaceOptions, isAtPeers, LINK_HELP, openLink, type PlaceOptions } from "./places.ts";
 
 interface LogOptions extends PlaceOptions {
   readonly dir?: string;
@@ -53,10 +52,11 @@ async function log(
   options: LogOptions,
   context: CommandContext,
 ): Promise<void> {
-  if (dir !== undefined && isLinkOrName(dir)) return await logLink(dir, options, context);
-  const paths = locateArchive(dir, context.world);
+  const { world } = context;
+  if (dir !== undefined && isAtPeers(dir, world)) return await logLink(dir, options, context);
+  const paths = locateArchive(dir, world);
   if (options.live) return await followFolder(paths.dir, options, context);
-  using archive = openArchive(paths.dir, { world: context.world, access: "read" });
+  using archive = openArchive(paths.dir, { world, access: "read" });
   printLog(archive, options, context);
 }
 

@@ -6,9 +6,8 @@ import { openArchive } from "../app/open_archive.ts";
 import { count, formatBytes, formatMode, formatTime, printable } from "../base/format.ts";
 import { addCommand, type CommandLine } from "./command_line.ts";
 import type { CommandContext } from "./context.ts";
-import { isLinkOrName } from "./links.ts";
 import { addDirOption, addVersionOption } from "./options.ts";
-import { addPlaceOptions, LINK_HELP, openLink, type PlaceOptions } from "./places.ts";
+import { addPlaceOptions, isAtPeers, LINK_HELP, openLink, type PlaceOptions } from "./places.ts";
 
 interface LsOptions extends PlaceOptions {
   readonly version?: number;
@@ -40,7 +39,7 @@ async function ls(
   context: CommandContext,
 ): Promise<void> {
   const { world } = context;
-  if (text !== undefined && isLinkOrName(text)) {
+  if (text !== undefined && isAtPeers(text, world)) {
     await using place = await openLink(text, options, context);
     using held = place.source.hold();
     const version = options.version ?? place.version ?? held.version;

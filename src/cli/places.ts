@@ -7,6 +7,7 @@
 import type { Command } from "commander";
 import type { ArchiveSource } from "../app/archive_source.ts";
 import type { BorrowedArchive } from "../app/borrowed_archive.ts";
+import { folderKind } from "../app/locate.ts";
 import { UsageError } from "../base/errors.ts";
 import { addPeerOptions } from "./command_line.ts";
 import type { CommandContext, PeerOptions } from "./context.ts";
@@ -20,11 +21,20 @@ export type PlaceOptions = PeerOptions & NameCommandOptions;
 export const LINK_HELP =
   "Of a link it is read at its peers; trove help clone says how to meet them.";
 
+/**
+ * Whether a link is given, and not a folder or a file below it. Bare digits are the name of a folder where
+ * there is one: what `trove <link>` made without being told where is called so.
+ */
+export function isAtPeers(text: string, world: World): boolean {
+  if (!isLinkOrName(text)) return false;
+  return /^[a-z]+:\/\//i.test(text) || folderKind(text.split("/")[0], world) === "missing";
+}
+
 /** Let a command take links: the options that say how to meet peers, which its help does not list. */
 export function addPlaceOptions(command: Command, world: World): Command {
   const before = new Set(command.options);
   addPeerOptions(addNameOptions(command), world, "give up", {
-    meetsPeers: (args) => args.some(isLinkOrName),
+    meetsPeers: (args) => args.some((text) => isAtPeers(text, world)),
     listens: false,
   });
   for (const option of command.options) {

@@ -10,9 +10,8 @@ import { UsageError } from "../base/errors.ts";
 import { formatLink } from "../crypto/link.ts";
 import { addCommand, type CommandLine } from "./command_line.ts";
 import type { CommandContext } from "./context.ts";
-import { isLinkOrName } from "./links.ts";
 import { parsePort } from "./options.ts";
-import { addPlaceOptions, beginLink, LINK_HELP, type PlaceOptions } from "./places.ts";
+import { addPlaceOptions, beginLink, isAtPeers, LINK_HELP, type PlaceOptions } from "./places.ts";
 
 interface ServeCommandOptions extends PlaceOptions {
   readonly port?: number;
@@ -61,7 +60,7 @@ async function serve(
   await using stack = new AsyncDisposableStack();
   const archives = new Map<string, ArchiveSource>();
   for (const place of places) {
-    if (isLinkOrName(place)) {
+    if (isAtPeers(place, world)) {
       const begun = stack.use(
         await beginLink(place, options, context, { live: true }),
       );

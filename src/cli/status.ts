@@ -5,9 +5,8 @@ import { describeSelection } from "../app/selection_files.ts";
 import { count, formatBytes, printable } from "../base/format.ts";
 import { addCommand, type CommandLine } from "./command_line.ts";
 import type { CommandContext } from "./context.ts";
-import { isLinkOrName } from "./links.ts";
 import { addDirOption, chosenFolder } from "./options.ts";
-import { addPlaceOptions, LINK_HELP, openLink, type PlaceOptions } from "./places.ts";
+import { addPlaceOptions, isAtPeers, LINK_HELP, openLink, type PlaceOptions } from "./places.ts";
 
 interface StatusOptions extends PlaceOptions {
   readonly dir?: string;
@@ -32,7 +31,7 @@ async function status(
   context: CommandContext,
 ): Promise<void> {
   const { world, output } = context;
-  if (dir !== undefined && isLinkOrName(dir)) {
+  if (dir !== undefined && isAtPeers(dir, world)) {
     await using place = await openLink(dir, options, context);
     const { dir: _none, history: _unknown, ...found } = await readStatus(place.folder, world);
     return show(found, output);

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { folderOf, isLink, isLinkOrName, pathIn } from "../../src/cli/links.ts";
 import { assertSameBytes } from "../support/same_bytes.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
+import { TemporaryFolders } from "../support/temporary_folders.ts";
 import { type JsonLine, runIn, type Shared, shareIn, TestWorld } from "../support/test_world.ts";
 import { writeTree } from "../support/trees.ts";
 
@@ -20,14 +21,6 @@ async function scene(temp: TempFolder): Promise<{ dir: string; shared: Shared; w
   writeTree(dir, FILES, "first");
   const shared = await shareIn(new TestWorld(temp), dir);
   return { dir, shared, world: new TestWorld(temp, { home: "reader", running: true }) };
-}
-
-/** What is in the folder for temporary files that may be of such a command. */
-function leftovers(): number {
-  const place = Deno.makeTempDirSync();
-  Deno.removeSync(place);
-  return [...Deno.readDirSync(join(place, ".."))]
-    .filter(({ name }) => /^trove-[0-9a-f]{16}$/.test(name)).length;
 }
 
 Deno.test("a link is told from a folder, and its path from the rest", () => {
@@ -52,7 +45,7 @@ Deno.test("ls, log, status, cat, diff and export take a link, and leave nothing 
   using temp = tempFolder();
   const { dir, shared, world } = await scene(temp);
   await using _sharing = shared;
-  const before = leftovers();
+  using folders = new TemporaryFolders();
   const { link } = shared;
   const run = async (...args: string[]): Promise<JsonLine[]> => {
     const ran = await runIn(world, ...args, "--peer", shared.address, "--json");
@@ -77,7 +70,7 @@ Deno.test("ls, log, status, cat, diff and export take a link, and leave nothing 
   await run("export", link, "-o", one);
   assert.equal((await runIn(world, "export", dir, "-o", other)).code, 0);
   assertSameBytes(Deno.readFileSync(one), Deno.readFileSync(other));
-  assert.equal(leftovers(), before);
+  folders.assertGone();
   assert.deepEqual([...Deno.readDirSync(world.homeFolder!)], []);
 });
 
@@ -85,7 +78,7 @@ Deno.test("a link whose archive, version or path cannot be had ends with a code 
   using temp = tempFolder();
   const { shared, world } = await scene(temp);
   await using _sharing = shared;
-  const before = leftovers();
+  using folders = new TemporaryFolders();
   const { link, address } = shared;
   for (
     const [code, ...args] of [
@@ -102,18 +95,18 @@ Deno.test("a link whose archive, version or path cannot be had ends with a code 
     const ran = await runIn(world, ...args);
     assert.deepEqual([ran.code, args], [code, args], ran.stderr);
   }
-  assert.equal(leftovers(), before);
+  folders.assertGone();
 });
 
 Deno.test("Ctrl-C ends what reads a link, and takes everything away", async () => {
   using temp = tempFolder();
-  const before = leftovers();
+  using folders = new TemporaryFolders();
   const world = new TestWorld(temp, { running: true });
   const code = world.run("ls", `dat://${KEY}`, "--peer", "127.0.0.1:1", "--timeout", "1m");
   await world.stderr.waitFor(({ text }) => /connection refused/.test(text) || undefined);
   world.raise("SIGINT");
   assert.equal(await code, 130);
-  assert.equal(leftovers(), before);
+  folders.assertGone();
 });
 
 Deno.test("log --live goes on with every change, of a folder and of a link", async () => {

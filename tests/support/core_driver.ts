@@ -40,6 +40,7 @@ export interface DriverOptions {
   readonly stuck?: boolean;
   /** See `SyncOptions`. */
   readonly ack?: boolean;
+  readonly uploads?: boolean;
   readonly maxPeers?: number;
   readonly maxPerHost?: number;
 }
@@ -86,8 +87,8 @@ export class CoreDriver {
   constructor(feed: MemoryFeed, options: DriverOptions = {}) {
     const { live = true, persistent = false, follow = false, stuck = false } = options;
     this.id = new Uint8Array(32).fill(9);
-    const { maxPeers, maxPerHost, ack } = options;
-    this.core = new SyncCore({ id: this.id, live, persistent, maxPeers, maxPerHost, ack });
+    const { maxPeers, maxPerHost, ack, uploads } = options;
+    this.core = new SyncCore({ id: this.id, live, persistent, maxPeers, maxPerHost, ack, uploads });
     this.#stuck = stuck;
     this.join(0, feed, 0);
     if (follow) this.give({ kind: "follow", feed: 0 });

@@ -14,7 +14,7 @@ import { kindOfMode } from "../../core/archive/entry.ts";
 import { compareNames } from "../../core/archive/tree_path.ts";
 import { delay } from "../../io/pause.ts";
 import type { ArchiveSource, BlockOrder, HeldArchive } from "../archive_source.ts";
-import { ArchiveView, type ViewedFile } from "../archive_view.ts";
+import type { ArchiveView, ViewedFile } from "../archive_view.ts";
 import { fileBytes } from "../file_bytes.ts";
 import { fileTag, listingTag, matchesTag } from "./etag.ts";
 import { chooseFormat, formatListing, LISTING_TYPES, sortedItems } from "./listing.ts";
@@ -73,7 +73,7 @@ export async function respond(online: ArchiveOnline, asked: ArchiveRequest): Pro
     const order = stack.use(online.source.order(signal));
     const version = versionOf(target, asked.pinned, held);
     if (typeof version !== "number") return version;
-    const view = new ArchiveView(held.archive, version);
+    const view = held.view(version);
     const scene: Scene = { ...asked, ...online, view, order, release: () => stack.move() };
     return await show(scene, await readManifest(view, order));
   } catch (error) {

@@ -18,7 +18,10 @@ import { MemoryFeed } from "../../support/memory_feed.ts";
 const PEER = 1;
 
 /** Somebody with a feed, and a remote that has shaken hands. */
-function serving(feed: MemoryFeed, options: { stuck?: boolean } = {}): CoreDriver {
+function serving(
+  feed: MemoryFeed,
+  options: { stuck?: boolean; uploads?: boolean } = {},
+): CoreDriver {
   const driver = new CoreDriver(feed, options);
   driver.open(PEER);
   driver.flush(PEER);
@@ -55,6 +58,20 @@ Deno.test("a Want is answered with its own start and length, the length of the f
   assert.deepEqual(more, [], "the hint comes once");
   assert.equal(again.start, WANT_BLOCKS);
   assert.deepEqual(again.bitfield, new Uint8Array(0));
+});
+
+Deno.test("who gives nothing away tells of nothing, now or later, and refuses what is asked for", () => {
+  const feed = ownFeed(11);
+  const driver = serving(feed, { uploads: false });
+  const [answer, ...rest] = want(driver, 0, WANT_BLOCKS);
+  assert.deepEqual([rest, answer.bitfield], [[], new Uint8Array(0)]);
+  driver.news();
+  feed.append(new Uint8Array(5));
+  driver.give({ kind: "appended", feed: 0, start: 11 });
+  assert.deepEqual(driver.newsOf(PEER, "have"), []);
+  driver.ask(PEER, 3);
+  assert.deepEqual(driver.newsOf(PEER, "data"), []);
+  assert.deepEqual(driver.newsOf(PEER, "unhave"), [{ type: "unhave", start: 3, length: 1 }]);
 });
 
 Deno.test("a Want of an empty feed gets an empty bitfield, not silence", () => {
