@@ -5,7 +5,7 @@ import manifest from "./deno.json" with { type: "json" };
 async function main(args: readonly string[]): Promise<number> {
   const { realWorld } = await import("./src/io/real_world.ts");
   const world = realWorld();
-  if (args.length === 1 && args[0] === "--version") {
+  if (args.length === 1 && (args[0] === "--version" || args[0] === "-v")) {
     world.stdout.write(`${manifest.version}\n`);
     return 0;
   }

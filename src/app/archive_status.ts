@@ -7,7 +7,7 @@ import type { Selection, SelectionRules } from "../core/archive/selection.ts";
 import { runItems } from "../core/archive/steps.ts";
 import { walkFiles } from "../core/archive/walk.ts";
 import { type Archive, openArchive } from "./open_archive.ts";
-import { selectionOf } from "./selection_note.ts";
+import { maySelect } from "./selection_files.ts";
 
 export interface ArchiveStatus {
   readonly link: string;
@@ -32,11 +32,15 @@ export interface ArchiveStatus {
 }
 
 /** @throws {NotFoundError} If there is no archive. */
-export function readStatus(dir: string, world: World): ArchiveStatus {
+export async function readStatus(dir: string, world: World): Promise<ArchiveStatus> {
   using archive = openArchive(dir, { world, access: "read" });
   const { link, discoveryKey, warning, version, metadata, content } = archive;
   // Of an archive without any metadata nothing is known, whereas one with entry 0 alone is empty.
-  const live = metadata.length === 0 ? undefined : countLive(archive, version, selectionOf);
+  // Patterns take as long to load as all the rest.
+  const selected = maySelect(archive.paths)
+    ? (await import("./selection_note.ts")).selectionOf
+    : undefined;
+  const live = metadata.length === 0 ? undefined : countLive(archive, version, selected);
   let blocks = metadata.countHeld(0, metadata.length);
   let blocksTotal = metadata.length;
   for (const { start, end } of live?.ranges ?? []) {

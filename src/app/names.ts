@@ -11,7 +11,7 @@ import { realTimers } from "../io/timers.ts";
 import type { Emit } from "./events.ts";
 import { stateFolder } from "./peer_search.ts";
 
-export { type NameOptions, parseDoh } from "../discovery/dat_names.ts";
+export type { NameOptions } from "../discovery/dat_names.ts";
 
 export interface LookUpOptions {
   readonly world: World;

@@ -234,7 +234,8 @@ export function openArchive(
   const publicKey = readPublicKey(paths);
   using stack = new DisposableStack();
   const lock = access === "write" ? stack.use(lockArchive(paths, world)) : undefined;
-  const found = (): FoundKey => asCopy ? {} : findSecretKey(paths, publicKey, world);
+  const use = access === "write" ? "sign" : "look";
+  const found = (): FoundKey => asCopy ? {} : findSecretKey(paths, publicKey, world, use);
   const { secretKey, warning } = given === undefined ? found() : { secretKey: given };
   const signingKey = access === "write" ? secretKey : undefined;
   const metadata = openMetadata(paths, { publicKey, secretKey: signingKey, access });

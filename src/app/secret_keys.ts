@@ -25,12 +25,15 @@ export interface FoundKey {
  * The secret key of the archive in a folder, if its `metadata.ogd` says that it originated here and
  * the key is in the user's key store, or if it lies in `.dat` as the oldest archives have it.
  *
+ * @param use `look`: nothing will be signed, so that the public key that is noted in it is enough to
+ *   go by, which takes no arithmetic.
  * @throws {StorageError} If the key that is there does not fit the archive.
  */
 export function findSecretKey(
   paths: ArchivePaths,
   publicKey: Uint8Array,
   world: World,
+  use: "sign" | "look" = "sign",
 ): FoundKey {
   const beside = paths.feed("metadata", "secret_key");
   const originated = (readSmallFile(paths.ogd)?.length ?? 0) > 0;
@@ -43,7 +46,12 @@ export function findSecretKey(
   for (const path of places) {
     const secretKey = readSmallFile(path);
     if (secretKey === undefined) continue;
-    checkSecretKey(secretKey, publicKey, path);
+    const fits = use === "sign" ? fitsPublicKey : namesPublicKey;
+    if (!fits(secretKey, publicKey)) {
+      throw new StorageError(
+        `Cannot use the secret key in "${path}": it belongs to another archive`,
+      );
+    }
     return { secretKey, path, warning: exposure(path) };
   }
   return {
@@ -55,15 +63,14 @@ export function findSecretKey(
 
 /** Whether these are the 64 bytes of the secret key to a public key. */
 export function fitsPublicKey(secretKey: Uint8Array, publicKey: Uint8Array): boolean {
-  return secretKey.length === SECRET_KEY_BYTES &&
-    equalBytes(secretKey.subarray(SEED_BYTES), publicKey) &&
+  return namesPublicKey(secretKey, publicKey) &&
     equalBytes(keyPair(secretKey.subarray(0, SEED_BYTES)).publicKey, publicKey);
 }
 
-function checkSecretKey(secretKey: Uint8Array, publicKey: Uint8Array, path: string): void {
-  if (!fitsPublicKey(secretKey, publicKey)) {
-    throw new StorageError(`Cannot use the secret key in "${path}": it belongs to another archive`);
-  }
+/** Whether they are 64 bytes whose second half is the public key. */
+function namesPublicKey(secretKey: Uint8Array, publicKey: Uint8Array): boolean {
+  return secretKey.length === SECRET_KEY_BYTES &&
+    equalBytes(secretKey.subarray(SEED_BYTES), publicKey);
 }
 
 /** Whether others than its owner can read a file. dat made the files of secret keys so. */

@@ -5,7 +5,7 @@
  *
  * Source: spec of the command lines, `--selectFromFile`; of the dat directory, section 1.
  */
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { EMPTY_BYTES, equalBytes, toUtf8 } from "../base/bytes.ts";
 import { StorageError, UsageError } from "../base/errors.ts";
 import type { World } from "../base/world.ts";
@@ -22,9 +22,11 @@ import { type WalkedFile, walkFiles } from "../core/archive/walk.ts";
 import { type ArchivePaths, readSmallFile, writeSmallFile } from "./archive_folder.ts";
 import type { Emit } from "./events.ts";
 import type { Archive } from "./open_archive.ts";
+import { datDownloadPath, selectionNotePath } from "./selection_files.ts";
 import { removeVersionNote } from "./version_notes.ts";
 
 export { checkPattern } from "../core/archive/selection.ts";
+export { describeSelection } from "./selection_files.ts";
 
 const DATDOWNLOAD = ".datdownload";
 
@@ -58,7 +60,8 @@ export function selectionIn({ paths, owned, has }: SelectionSource): SelectionRu
   if (owned) return EVERYTHING;
   const noted = readSelection(paths);
   if (noted !== undefined) return noted;
-  const text = paths.layout === "dat" ? readSmallFile(join(paths.dir, DATDOWNLOAD)) : undefined;
+  const file = datDownloadPath(paths);
+  const text = file === undefined ? undefined : readSmallFile(file);
   // One that came with the archive is a file like any other: no stranger chooses what is fetched.
   if (text === undefined || has(`/${DATDOWNLOAD}`)) return EVERYTHING;
   return { select: patternsIn(text), exclude: [] };
@@ -93,7 +96,7 @@ function toPattern(line: string): string {
 
 /** The patterns of the note, if there is one. @throws {StorageError} If it makes no sense. */
 export function readSelection(paths: ArchivePaths): SelectionRules | undefined {
-  const bytes = readSmallFile(notePath(paths));
+  const bytes = readSmallFile(selectionNotePath(paths));
   if (bytes === undefined) return undefined;
   try {
     const { select, exclude } = JSON.parse(new TextDecoder().decode(bytes));
@@ -142,9 +145,9 @@ export function selectionBefore(archive: Archive, version?: number): Selection {
 export function rememberSelection(paths: ArchivePaths, asked: SelectionRules | undefined): void {
   if (asked === undefined) return;
   const text = noteOf(asked);
-  if (equalBytes(readSmallFile(notePath(paths)) ?? EMPTY_BYTES, text)) return;
+  if (equalBytes(readSmallFile(selectionNotePath(paths)) ?? EMPTY_BYTES, text)) return;
   removeVersionNote(paths, "synced");
-  writeSmallFile(notePath(paths), text, { mode: 0o644 });
+  writeSmallFile(selectionNotePath(paths), text, { mode: 0o644 });
 }
 
 /** Tell of patterns that match nothing: most are misspelled. */
@@ -158,17 +161,6 @@ export function warnOfUnused(
     const message = `"${text}" matches no file of version ${version}`;
     emit({ event: "warning", code: "no-match", message });
   }
-}
-
-/** For people: `photos, *.txt; not **\/*.tmp`. */
-export function describeSelection({ select, exclude }: SelectionRules): string {
-  if (exclude.some((text) => text === "**")) return "nothing";
-  const wanted = select.length === 0 ? "everything" : select.join(", ");
-  return exclude.length === 0 ? wanted : `${wanted}; not ${exclude.join(", ")}`;
-}
-
-function notePath({ dat }: ArchivePaths): string {
-  return join(dat, "trove.select");
 }
 
 /**

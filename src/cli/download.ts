@@ -1,5 +1,5 @@
 /** What the commands that download have in common. */
-import { NOTHING, readSelectionFile } from "../app/selection_note.ts";
+import { checkPattern, NOTHING, readSelectionFile } from "../app/selection_note.ts";
 import { UsageError } from "../base/errors.ts";
 import type { World } from "../base/world.ts";
 import type { DownloadOptions as Download, SelectionRules } from "../mod.ts";
@@ -17,6 +17,7 @@ export function downloadFrom(
   options: DownloadOptions,
   { world, output }: CommandContext,
 ): Download {
+  const selection = selectionOf(options, world);
   const { live, dryRun, stdio } = options;
   if (live && dryRun) {
     throw new UsageError(`Cannot ${command} for ever without changing anything`, {
@@ -46,7 +47,7 @@ export function downloadFrom(
     network: networkOf(options, world),
     timeoutMs: options.timeout,
     uploads,
-    selection: selectionOf(options, world),
+    selection,
     onEvent: (event) => {
       lines.take(event);
       output.emit(event);
@@ -57,11 +58,16 @@ export function downloadFrom(
   };
 }
 
-/** What is to be fetched, if anything is said of it; what `--select` says wins over a file. */
+/**
+ * What is to be fetched, if anything is said of it; what `--select` says wins over a file.
+ *
+ * @throws {UsageError} If a pattern makes no sense.
+ */
 function selectionOf(
   { select: named, exclude = [], selectFromFile: file, sparse }: DownloadOptions,
   world: World,
 ): SelectionRules | undefined {
+  for (const pattern of [...named ?? [], ...exclude]) checkPattern(pattern);
   const select = named ?? (file === undefined ? [] : readSelectionFile(file, world));
   if (select.length > 0) return { select, exclude };
   if (sparse || file !== undefined) return NOTHING;

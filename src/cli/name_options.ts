@@ -1,7 +1,8 @@
 /** The options of commands that look up names. */
 import { type Command, Option } from "commander";
+import { parseDoh } from "../app/name_servers.ts";
+import type { NameOptions } from "../app/names.ts";
 import { GROUPS } from "./help.ts";
-import { type NameOptions, parseDoh } from "../app/names.ts";
 import { UsageError } from "../base/errors.ts";
 import type { World } from "../base/world.ts";
 

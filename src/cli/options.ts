@@ -2,7 +2,6 @@
 import { type Command, Option } from "commander";
 import { formatPeer, parseHostPort, parsePeer, parseUnix } from "../app/addresses.ts";
 import type { Bootstrap } from "../app/peer_search.ts";
-import { checkPattern } from "../app/selection_note.ts";
 import { SOURCE_NAMES, type SourceName } from "../app/source_names.ts";
 import { UsageError } from "../base/errors.ts";
 
@@ -134,7 +133,7 @@ export function parseSwitch(text: string): boolean {
  * one that belongs to a pattern stands in braces or brackets, or behind a backslash.
  */
 export function collectPatterns(text: string, before: readonly string[] = []): string[] {
-  return [...before, ...splitPatterns(text).map(checkPattern)];
+  return [...before, ...splitPatterns(text)];
 }
 
 function splitPatterns(text: string): string[] {

@@ -1,7 +1,7 @@
 /** `trove status [dir or link]` */
 import { type ArchiveStatus, readStatus } from "../app/archive_status.ts";
 import { locateArchive } from "../app/locate.ts";
-import { describeSelection } from "../app/selection_note.ts";
+import { describeSelection } from "../app/selection_files.ts";
 import { count, formatBytes, printable } from "../base/format.ts";
 import { addCommand, type CommandLine } from "./command_line.ts";
 import type { CommandContext } from "./context.ts";
@@ -33,10 +33,10 @@ async function status(
   const { world, output } = context;
   if (dir !== undefined && isAtPeers(dir, world)) {
     await using place = await openLink(dir, options, context);
-    const { dir: _none, history: _unknown, ...found } = readStatus(place.folder, world);
+    const { dir: _none, history: _unknown, ...found } = await readStatus(place.folder, world);
     return show(found, output);
   }
-  const { warning, ...found } = readStatus(locateArchive(dir, world).dir, world);
+  const { warning, ...found } = await readStatus(locateArchive(dir, world).dir, world);
   if (warning !== undefined) {
     output.emit({ event: "warning", code: "secret-key", message: warning });
   }

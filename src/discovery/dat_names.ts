@@ -4,21 +4,16 @@
  * (draft), dat-dns 4.1.3; spec of discovery, section 8.
  */
 import { equalBytes, fromHex, toHex } from "../base/bytes.ts";
-import { NotFoundError, TroveError, UsageError } from "../base/errors.ts";
+import { NotFoundError, TroveError } from "../base/errors.ts";
 import { formatSeconds } from "../base/format.ts";
 import { type HttpsGet, httpsGet, UnreachableError } from "../io/https_get.ts";
 import type { Proxy } from "../io/peer_address.ts";
 import type { Timers } from "../io/timers.ts";
 import { reachOf } from "./candidates.ts";
+import { DOH_SERVERS, parseDoh } from "./doh_servers.ts";
 import { holds, type KnownName, NameCache } from "./name_cache.ts";
 import { type NameAnswer, readDnsAnswer, readNameFile, WELL_KNOWN_PATH } from "./name_records.ts";
 import { type ArchiveName, parseName } from "./name_text.ts";
-
-/** Servers that answer DNS questions over HTTPS in JSON. Source: dat-dns 4.1.3. */
-export const DOH_SERVERS: readonly string[] = [
-  "https://cloudflare-dns.com/dns-query",
-  "https://dns.google/resolve",
-];
 
 /** What people choose about names. */
 export interface NameOptions {
@@ -39,23 +34,6 @@ export interface DatNamesOptions extends NameOptions {
   readonly cacheFile?: string;
   readonly proxy?: Proxy;
   readonly get?: HttpsGet;
-}
-
-/**
- * DNS over HTTPS servers as people name them: URLs with commas or blanks between them, or `off`.
- *
- * @throws {UsageError}
- */
-export function parseDoh(text: string): string[] {
-  if (text.trim() === "off") return [];
-  const urls = text.split(/[\s,]+/).filter((part) => part !== "");
-  for (const url of urls.length === 0 ? [text] : urls) {
-    if (URL.parse(url)?.protocol === "https:") continue;
-    throw new UsageError(`Cannot use "${url}" as a DNS over HTTPS server`, {
-      hint: `give a URL such as ${DOH_SERVERS[0]}, or off`,
-    });
-  }
-  return urls;
 }
 
 /** A name that leads to an archive. */

@@ -252,7 +252,9 @@ for (const [what, forge] of BAD_KEYS) {
     const path = secretKeyFile(world, openClosed(dir, world).discoveryKey);
     Deno.writeFileSync(path, forge(Deno.readFileSync(path)));
     const before = archiveBytes(dir);
-    for (const access of ["read", "write"] as const) {
+    // Who only reads goes by the half that names the archive: nothing is signed with the other one.
+    const read = what === "whose halves do not belong together" ? [] : ["read" as const];
+    for (const access of [...read, "write" as const]) {
       assert.throws(
         () => openArchive(dir, { world, access }),
         (error) => error instanceof StorageError && error.message.includes(path),

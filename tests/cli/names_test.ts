@@ -1,6 +1,6 @@
 /** Names on the command line. What was found about them before is in a file, so nobody is asked. */
 import assert from "node:assert/strict";
-import { DOH_SERVERS } from "../../src/discovery/dat_names.ts";
+import { DOH_SERVERS } from "../../src/discovery/doh_servers.ts";
 import { writeTree } from "../support/trees.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
 import { runIn, shareIn, START_MS, TestWorld } from "../support/test_world.ts";

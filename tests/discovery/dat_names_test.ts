@@ -4,9 +4,9 @@ import { NotFoundError, TroveError, UsageError } from "../../src/base/errors.ts"
 import {
   DatNames,
   type DatNamesOptions,
-  parseDoh,
   type ResolvedName,
 } from "../../src/discovery/dat_names.ts";
+import { parseDoh } from "../../src/discovery/doh_servers.ts";
 import {
   type HttpsAnswer,
   type HttpsGetOptions,

@@ -1,0 +1,2 @@
+/** Servers that look up names, as people name them. */
+export { parseDoh } from "../discovery/doh_servers.ts";
