@@ -1,7 +1,7 @@
 /** `trove pull [dir]` */
 import { Option } from "commander";
 import { locateArchive } from "../app/locate.ts";
-import { pull as pullArchive } from "../mod.ts";
+import { InterruptedError, pull as pullArchive } from "../mod.ts";
 import {
   addCommand,
   addDownloadOptions,
@@ -77,7 +77,7 @@ async function waitForNews(
   waiting.addEventListener("abort", () => {
     if (!isComing) stop.abort();
   });
-  await pullArchive(dir, {
+  const waitedFor = pullArchive(dir, {
     ...download,
     listen: undefined,
     signal: stop.signal,
@@ -92,4 +92,10 @@ async function waitForNews(
       download.onEvent?.(event);
     },
   });
+  try {
+    await waitedFor;
+  } catch (error) {
+    // The time was over before anybody was met again: what was known is here.
+    if (!stop.signal.aborted || !(error instanceof InterruptedError)) throw error;
+  }
 }
