@@ -3,14 +3,13 @@ import manifest from "./deno.json" with { type: "json" };
 
 /** Loads what it takes once it is known what for, which to be asked for the version is nothing. */
 async function main(args: readonly string[]): Promise<number> {
-  const { realWorld } = await import("./src/io/real_world.ts");
-  const world = realWorld();
+  const io = import("./src/io/real_world.ts");
   if (args.length === 1 && (args[0] === "--version" || args[0] === "-v")) {
-    world.stdout.write(`${manifest.version}\n`);
+    (await io).realWorld().stdout.write(`${manifest.version}\n`);
     return 0;
   }
-  const { run } = await import("./src/cli/run.ts");
-  return await run(args, world, manifest.version);
+  const [{ realWorld }, { run }] = await Promise.all([io, import("./src/cli/run.ts")]);
+  return await run(args, realWorld(), manifest.version);
 }
 
 if (import.meta.main) Deno.exit(await main(Deno.args));
