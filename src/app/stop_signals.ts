@@ -30,6 +30,12 @@ export function stopWhen(
   return { signals, [Symbol.dispose]: () => held[Symbol.dispose]() };
 }
 
+/** What a job that meets peers ends with when a signal comes first. */
+export function stoppedEarly(signal: StopSignal): InterruptedError {
+  const hint = "what is here by now is kept, and the same command goes on from there";
+  return new InterruptedError("Stopped before the job was done", signal, hint);
+}
+
 /** For local work that looks up now and then: the reason is the error to throw. */
 export function abortOnStop(world: World, message: string): Disposable & { signal: AbortSignal } {
   const stop = new AbortController();
@@ -46,7 +52,7 @@ export async function untilStopped(
   const stopWaiting = signals.whenReady(() => {
     const next = signals.tryReceive();
     const signal = next === undefined || next.done ? "SIGINT" : next.value;
-    stop.abort(new InterruptedError("Stopped before the job was done", signal));
+    stop.abort(stoppedEarly(signal));
   });
   try {
     await work(stop.signal);

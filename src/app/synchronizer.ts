@@ -3,7 +3,7 @@
  * messages and found peers. The only place where effects meet the world; it awaits nothing but the
  * select, so a slow peer holds up nobody.
  */
-import { InterruptedError, LocalProtocolError, TroveError, unreachable } from "../base/errors.ts";
+import { LocalProtocolError, TroveError, unreachable } from "../base/errors.ts";
 import type { StopSignal, World } from "../base/world.ts";
 import type { FeedReader } from "../core/feed/reader.ts";
 import type { Effect, FeedId, Input, PeerAddress, Report } from "../core/sync/inputs.ts";
@@ -21,6 +21,7 @@ import { JoinedFeeds } from "./joined_feeds.ts";
 import { GuardedReader } from "./guarded_reader.ts";
 import { LinkMeters } from "./link_meters.ts";
 import { PeerLinks } from "./peer_links.ts";
+import { stoppedEarly } from "./stop_signals.ts";
 import type { PeerListener } from "../io/peer_listener.ts";
 import { PeerNetwork } from "../io/peer_network.ts";
 
@@ -213,7 +214,7 @@ export class Synchronizer {
         }
         if (arm === "signals") {
           const signal = received.value as StopSignal;
-          this.stop(new InterruptedError("Stopped before the job was done", signal));
+          this.stop(stoppedEarly(signal));
         } else if (arm === "ticks") {
           this.input({ kind: "tick" });
           this.#director.onTick?.(this);

@@ -77,8 +77,8 @@ export class InterruptedError extends TroveError {
   override readonly code = "interrupted";
   readonly signal: "SIGINT" | "SIGTERM";
 
-  constructor(message: string, signal: "SIGINT" | "SIGTERM") {
-    super(message);
+  constructor(message: string, signal: "SIGINT" | "SIGTERM", hint?: string) {
+    super(message, { hint });
     this.signal = signal;
   }
 }
