@@ -1,12 +1,16 @@
 /**
- * All tests, in two processes at once: those in tests/e2e, which mostly wait for other programs, and
- * the rest. With arguments these are passed to `deno test` as they are, and nothing else is run.
+ * All tests, in three processes at once: those in tests/e2e, which mostly wait for other programs, and
+ * the rest, in several parts each. With arguments these are passed to `deno test` as they are, and
+ * nothing else is run.
  *
  *     deno task test [FILE or FLAG]...
  */
 const COMMAND = ["test", "--no-prompt", "-A"];
-/** What each process is asked for. */
-const PARTS: readonly (readonly string[])[] = [["--ignore=tests/e2e", "tests/"], ["tests/e2e/"]];
+const AT_ONCE = 3;
+/** Parts of the tests in tests/e2e, and of the others. */
+const PARTS = 3;
+/** These run what the documents say, to the letter, so they listen on the same port: one at a time. */
+const SAME_PORT = ["tests/e2e/docs_test.ts", "tests/e2e/workflows_test.ts"];
 
 interface Counts {
   readonly passed: number;
@@ -15,11 +19,32 @@ interface Counts {
   readonly ignored: number;
 }
 
-/** Run one of the parts. Gives what it printed, which can be seen as it comes if it is `live`. */
-async function runPart(
-  args: readonly string[],
-  { live }: { live: boolean },
-): Promise<{ text: string; code: number }> {
+/** The files of each part: neighbours go into different ones, as they take about as long. */
+function parts(): string[][] {
+  const files = testFiles("tests").sort();
+  const isSlow = (file: string) => file.startsWith("tests/e2e/");
+  const deal = (dealt: readonly string[], first: readonly string[] = []) =>
+    Array.from(
+      { length: PARTS },
+      (_, part) => [...part === 0 ? first : [], ...dealt.filter((_, n) => n % PARTS === part)],
+    );
+  const slow = deal(files.filter((file) => isSlow(file) && !SAME_PORT.includes(file)), SAME_PORT);
+  const rest = deal(files.filter((file) => !isSlow(file)));
+  return slow.flatMap((part, n) => [part, rest[n]]);
+}
+
+function testFiles(folder: string): string[] {
+  return [...Deno.readDirSync(folder)].flatMap(({ name, isDirectory }) => {
+    const path = `${folder}/${name}`;
+    if (isDirectory) {
+      return path === "tests/vectors" || path === "tests/peers" ? [] : testFiles(path);
+    }
+    return name.endsWith("_test.ts") ? [path] : [];
+  });
+}
+
+/** Run one of the parts. Gives what it printed. */
+async function runPart(args: readonly string[]): Promise<{ text: string; code: number }> {
   const command = new Deno.Command(Deno.execPath(), {
     args: [...COMMAND, ...args],
     stdin: "null",
@@ -31,7 +56,6 @@ async function runPart(
   const follow = async (stream: ReadableStream<Uint8Array<ArrayBuffer>>) => {
     for await (const piece of stream.pipeThrough(new TextDecoderStream())) {
       text += piece;
-      if (live) await Deno.stdout.write(new TextEncoder().encode(piece));
     }
   };
   const [{ code }] = await Promise.all([
@@ -54,14 +78,16 @@ function countsOf(text: string): Counts | undefined {
 
 async function runAll(): Promise<number> {
   const startedAt = performance.now();
-  const runs = PARTS.map((args, n) => runPart(args, { live: n === 0 }));
+  const waiting = parts();
   const ended: { code: number; counts: Counts | undefined }[] = [];
-  for (const [n, run] of runs.entries()) {
-    const { text, code } = await run;
-    // In one piece, behind what was seen already.
-    if (n > 0) console.log(`\n== deno ${[...COMMAND, ...PARTS[n]].join(" ")}\n${text}`);
-    ended.push({ code, counts: countsOf(text) });
-  }
+  const work = async () => {
+    for (let files = waiting.shift(); files !== undefined; files = waiting.shift()) {
+      const { text, code } = await runPart(files);
+      console.log(text); // in one piece, when it is over
+      ended.push({ code, counts: countsOf(text) });
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
   const sum = (what: keyof Counts) =>
     ended.reduce((sum, { counts }) => sum + (counts?.[what] ?? 0), 0);
   const isGood = ended.every(({ code, counts }) => code === 0 && counts !== undefined);
