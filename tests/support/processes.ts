@@ -308,17 +308,18 @@ function troveFlags(): string[] {
  * What to put in front of trove's arguments to run it as its task does.
  *
  * @param main Another main module, from the project's folder or absolute.
+ * @param flags Other flags for Deno than those of the task.
  */
-export function troveCommand(main = "main.ts"): string[] {
-  return [Deno.execPath(), "run", ...troveFlags(), resolve(ROOT, main)];
+export function troveCommand(main = "main.ts", flags: readonly string[] = troveFlags()): string[] {
+  return [Deno.execPath(), "run", ...flags, resolve(ROOT, main)];
 }
 
 /** Start trove, or another program around its main function, with these arguments. */
 export function trove(
   args: readonly string[],
-  { main, ...options }: ProcessOptions & { main?: string },
+  { main, flags, ...options }: ProcessOptions & { main?: string; flags?: readonly string[] },
 ): Promise<Process> {
-  const command = [...troveCommand(main), ...args];
+  const command = [...troveCommand(main, flags), ...args];
   return startProgram(`trove ${args.join(" ")}`, command, { ...options, stdin: "null" });
 }
 
