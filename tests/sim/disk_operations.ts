@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { cloneArguments } from "../support/sharing.ts";
 import type { TempFolder } from "../support/temp.ts";
-import { runIn, type Shared } from "../support/test_world.ts";
+import { type Ran, runIn, type Shared } from "../support/test_world.ts";
 import { assertSameTree, digestTree, type TreeDigest } from "../support/trees.ts";
 import {
   archiveOpens,
@@ -37,6 +37,13 @@ export interface Operation extends AsyncDisposable {
   readonly dir: string;
   /** Where HOME is for it. */
   readonly home: string;
+  /** Run it in this process. */
+  run(): Promise<Ran>;
+  /**
+   * Run it again after a power cut, and where that is not enough go on to what the documentation
+   * says: mend, and as the last resort fetch anew. Gives how far it had to go, from 1.
+   */
+  recover(): Promise<number>;
   /** What must hold after it was cut off. */
   check(): Promise<void>;
   /** What must hold after it ended well. */
@@ -50,10 +57,13 @@ export async function prepareOperation(
   options: PlaceOptions,
 ): Promise<Operation> {
   const place = new Place(temp, options);
-  const { shared, ...rest } = await PREPARE[name](place);
+  const prepared = await PREPARE[name](place);
+  const { shared, ...rest } = prepared;
   return {
     ...rest,
     home: place.home,
+    run: () => runIn(place.world, ...rest.args),
+    recover: () => recover(place, prepared),
     async [Symbol.asyncDispose]() {
       await shared?.[Symbol.asyncDispose]();
       place.remove();
@@ -65,6 +75,33 @@ type Prepared = Pick<Operation, "args" | "dir" | "check" | "checkDone"> & {
   /** Whoever is fetched from. */
   readonly shared?: Shared;
 };
+
+async function recover(place: Place, { args, dir, shared }: Prepared): Promise<number> {
+  const { world } = place;
+  const first = await runIn(world, ...args);
+  if (first.code === 0 && await isSound(place, dir)) return 1;
+  assert.ok(shared !== undefined, `it cannot be completed: ${first.stderr}`);
+  const mend = () => runIn(world, "repair", dir, "--discard", "--peer", shared.address);
+  await mend();
+  const replacing = args[0] === "repair" ? args : [...args, "--overwrite"];
+  const second = await runIn(world, ...replacing);
+  if (second.code === 0) {
+    if (!await isSound(place, dir)) await mend();
+    return 2;
+  }
+  Deno.removeSync(join(dir, ".dat"), { recursive: true });
+  await place.run(...cloneArguments(shared.link, dir, [shared.address], ["--overwrite"]));
+  return 3;
+}
+
+/** Whether nothing is wrong but bits of blocks that no file has, which cost nothing. */
+async function isSound({ world }: Place, dir: string): Promise<boolean> {
+  const { code, json } = await runIn(world, "verify", dir, "--json");
+  if (code === 9) return true; // no archive: what was checked out
+  const problems = json.filter(({ event, harmless }) => event === "problem" && !harmless);
+  for (const { kind, message } of problems) assert.equal(kind, "block-bit", message);
+  return code === 0;
+}
 
 const PREPARE: Record<OperationName, (place: Place) => Promise<Prepared>> = {
   import: prepareImport,
