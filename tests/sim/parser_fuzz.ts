@@ -22,7 +22,7 @@ export interface ParserTarget {
 /** A case that takes longer is a way to keep us busy, in milliseconds. */
 const MAX_MS = 1000;
 /** Looking at allocations costs more than most cases: one in so many is looked at. */
-const LOOK_EVERY = 128;
+const LOOK_EVERY = 10_000;
 const SLACK_BYTES = 64 * 1024;
 
 /**
