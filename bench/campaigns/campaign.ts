@@ -16,6 +16,8 @@ export interface CampaignOptions {
   readonly seconds: number;
   /** The parts to run: all, if none are named. */
   readonly only: readonly string[];
+  /** Of what is counted through, take one in so many. */
+  readonly every: number;
 }
 
 /**
@@ -31,6 +33,7 @@ export function campaignOptions(parts: readonly string[], count: number): Campai
       count: { type: "string", default: String(count) },
       seconds: { type: "string", default: "Infinity" },
       only: { type: "string", default: parts.join(",") },
+      every: { type: "string", default: "1" },
     },
   });
   const options = {
@@ -38,10 +41,13 @@ export function campaignOptions(parts: readonly string[], count: number): Campai
     count: Number(values.count),
     seconds: Number(values.seconds),
     only: values.only.split(","),
+    every: Number(values.every),
   };
   const { seed, seconds, only } = options;
-  if (!Number.isSafeInteger(seed) || !(options.count > 0) || !(seconds > 0)) {
-    throw new RangeError("Cannot run: --seed, --count and --seconds need numbers above 0");
+  if (
+    !Number.isSafeInteger(seed) || !(options.count > 0) || !(seconds > 0) || !(options.every > 0)
+  ) {
+    throw new RangeError("Cannot run: --seed, --count, --seconds and --every need numbers above 0");
   }
   const unknown = only.find((part) => !parts.includes(part));
   if (unknown !== undefined) {

@@ -53,7 +53,9 @@ export function lockFolder(paths: LockPlaces, world: World): Disposable {
         Deno.removeSync(paths.lock);
       } catch (error) {
         // Only a note for people: without it the lock works as well.
-        if (!(error instanceof Deno.errors.NotFound)) throw error;
+        if (!(error instanceof Deno.errors.NotFound)) {
+          throw storageError(`Cannot remove "${paths.lock}"`, error);
+        }
       } finally {
         file.close();
       }

@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { cloneArguments } from "../support/sharing.ts";
 import type { TempFolder } from "../support/temp.ts";
-import { type Ran, runIn, type Shared } from "../support/test_world.ts";
+import { type Ran, runIn, type Shared, type TestWorld } from "../support/test_world.ts";
 import { assertSameTree, digestTree, type TreeDigest } from "../support/trees.ts";
 import {
   archiveOpens,
@@ -37,6 +37,8 @@ export interface Operation extends AsyncDisposable {
   readonly dir: string;
   /** Where HOME is for it. */
   readonly home: string;
+  /** Whose it is: its clock can be told to jump. */
+  readonly world: TestWorld;
   /** Run it in this process. */
   run(): Promise<Ran>;
   /**
@@ -62,6 +64,7 @@ export async function prepareOperation(
   return {
     ...rest,
     home: place.home,
+    world: place.world,
     run: () => runIn(place.world, ...rest.args),
     recover: () => recover(place, prepared),
     async [Symbol.asyncDispose]() {
