@@ -32,7 +32,8 @@ export async function hasHeldBlocks(
     if (!content.hasFinal(at)) continue;
     const span = content.spanOf(at);
     await turns.takeTurn(span.size);
-    if (readMatching(content, source, file, span) === undefined) return false;
+    const from = { path: file.target, source };
+    if (readMatching(content, from, file, span) === undefined) return false;
   }
   return true;
 }
