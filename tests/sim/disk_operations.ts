@@ -119,17 +119,17 @@ const PREPARE: Record<OperationName, (place: Place) => Promise<Prepared>> = {
 async function prepareImport(place: Place): Promise<Prepared> {
   const { world, random } = place;
   const dir = place.folder("folder");
-  const history = random.below(2) === 0 ? ["--history"] : [];
+  const history = random.below(2) === 0;
   const isFirst = random.below(2) === 0;
   let [before, version]: [TreeDigest, number] = [new Map(), 0];
   if (!isFirst) {
     before = place.write(dir, 1);
-    version = await place.import(dir, ...history);
+    version = await place.import(dir, { history });
   }
   const tree = place.write(dir, 2);
   const changed = differingPaths(before, tree);
   return {
-    args: [...importArguments(dir), ...(isFirst ? history : [])],
+    args: [...importArguments(dir), ...(isFirst && history ? ["--history"] : [])],
     dir,
     async check() {
       assertSameTree(digestTree(dir), tree);
@@ -208,7 +208,7 @@ async function prepareCheckout(place: Place): Promise<Prepared> {
   const versions: number[] = [];
   for (const n of [1, 2]) {
     trees.push(place.write(dir, n));
-    versions.push(await place.import(dir, ...(n === 1 ? ["--history"] : [])));
+    versions.push(await place.import(dir, { history: true }));
   }
   const newest = digestTree(dir);
   const wanted = random.below(2);
@@ -285,7 +285,7 @@ async function prepareConvert(place: Place): Promise<Prepared> {
   const dir = place.folder("folder");
   const toHistory = random.below(2) === 0;
   const tree = place.write(dir, 1);
-  await place.import(dir, ...(toHistory ? [] : ["--history"]));
+  await place.import(dir, { history: !toHistory });
   // What is not in the folder has to be written back into it.
   const gone = toHistory ? [] : [...tree.keys()].filter((_, n) => n % 2 === 0);
   for (const path of gone) Deno.removeSync(join(dir, path));

@@ -1,6 +1,7 @@
 /** Where one operation on a disk takes place, the files that it is about, and what must hold. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { importInto } from "../support/imported.ts";
 import { Random } from "../support/random.ts";
 import type { TempFolder } from "../support/temp.ts";
 import { type Ran, runIn, type Shared, shareIn, TestWorld } from "../support/test_world.ts";
@@ -69,8 +70,8 @@ export class Place {
   }
 
   /** Import a folder of the user's, and give the version that it has then. */
-  async import(dir: string, ...flags: readonly string[]): Promise<number> {
-    await this.run(...importArguments(dir), ...flags);
+  async import(dir: string, options: { history?: boolean } = {}): Promise<number> {
+    await importInto(dir, this.world, options);
     return (await this.run("status", dir, "--json")).json.at(-1)!.version;
   }
 

@@ -7,7 +7,7 @@
  * file is synced; and a sync brings along all changes of names before it.
  */
 import { dirname, join } from "node:path";
-import { CaseRandom } from "./mutate.ts";
+import type { CaseRandom } from "./mutate.ts";
 import { type DiskCall, DiskHooks, makes } from "../support/disk_hooks.ts";
 
 /** A file, whatever its name is. */

@@ -7,6 +7,7 @@
  */
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { narrowFlags } from "./sandbox.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const PEERS = `${ROOT}tests/peers/`;
@@ -314,12 +315,22 @@ export function troveCommand(main = "main.ts", flags: readonly string[] = troveF
   return [Deno.execPath(), "run", ...flags, resolve(ROOT, main)];
 }
 
+/**
+ * The permissions for a command line: those of the task; with TROVE_TEST_SANDBOX set the narrowest.
+ * A program that is put in front, or a caller that sets its own flags, is left alone.
+ */
+function flagsFor(args: readonly string[], { home, cwd }: ProcessOptions): string[] {
+  const usual = troveFlags();
+  if (Deno.env.get("TROVE_TEST_SANDBOX") !== "1") return usual;
+  return narrowFlags(args, { usual, home, cwd: cwd ?? Deno.cwd() });
+}
+
 /** Start trove, or another program around its main function, with these arguments. */
 export function trove(
   args: readonly string[],
   { main, flags, ...options }: ProcessOptions & { main?: string; flags?: readonly string[] },
 ): Promise<Process> {
-  const command = [...troveCommand(main, flags), ...args];
+  const command = [...troveCommand(main, flags ?? flagsFor(args, options)), ...args];
   return startProgram(`trove ${args.join(" ")}`, command, { ...options, stdin: "null" });
 }
 
