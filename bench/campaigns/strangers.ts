@@ -121,7 +121,7 @@ export const garbage = (attempts: number): Attack => async ({ address }, signal)
   let visits = 0;
   const stop = new AbortController();
   const both = AbortSignal.any([signal, stop.signal]);
-  return await again(AT_ONCE, both, async () => {
+  await again(AT_ONCE, both, async () => {
     if (visits >= attempts) {
       stop.abort();
       return 0;
@@ -131,6 +131,7 @@ export const garbage = (attempts: number): Attack => async ({ address }, signal)
     await listen(conn, STAY_MS, both);
     return 1;
   });
+  return visits;
 };
 
 /** So many connections that are opened and say nothing. */
