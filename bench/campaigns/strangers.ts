@@ -22,6 +22,8 @@ const AT_ONCE = 64;
 const STAY_MS = 1000;
 /** Messages handed over at once. */
 const BATCH = 500;
+/** Those that are left besides the first two. */
+const CHANNELS = 254;
 /** Bytes a second that a slow reader takes. */
 const SLOW_RATE = 1000;
 const KEEPALIVE_MS = 3000;
@@ -76,26 +78,28 @@ async function again(
   return sum;
 }
 
+function close(conn: Deno.TcpConn): void {
+  try {
+    conn.close();
+  } catch {
+    // It is closed.
+  }
+}
+
 /** Read until the other side ends it, or for so long. */
 async function listen(conn: Deno.TcpConn, ms: number, signal: AbortSignal): Promise<void> {
   const piece = new Uint8Array(65536);
-  const close = () => {
-    try {
-      conn.close();
-    } catch {
-      // It is closed.
-    }
-  };
-  const timer = setTimeout(close, ms);
-  signal.addEventListener("abort", close, { once: true });
+  const end = () => close(conn);
+  const timer = setTimeout(end, ms);
+  signal.addEventListener("abort", end, { once: true });
   try {
     while (await conn.read(piece) !== null);
   } catch {
     // Closed, by one of the two.
   } finally {
     clearTimeout(timer);
-    signal.removeEventListener("abort", close);
-    close();
+    signal.removeEventListener("abort", end);
+    end();
   }
 }
 
@@ -193,18 +197,21 @@ export const flood =
           ]).slice(),
         );
         while (!signal.aborted) {
-          const batch = Array.from({ length: BATCH }, (_, n): Outgoing => {
-            const message = make(said + n);
-            return { channel: message.type === "feed" ? 2 + (said + n) % 254 : 1, message };
-          });
+          const isFeed = make(0).type === "feed";
+          // Each takes a channel for good: whoever has used them all comes again.
+          const batch = Array.from({ length: isFeed ? CHANNELS : BATCH }, (_, n): Outgoing => ({
+            channel: isFeed ? 2 + n : 1,
+            message: make(said + n),
+          }));
           await conn.write(session.encode(batch).slice());
-          said += BATCH;
+          said += batch.length;
+          if (isFeed) break;
           await pause(0, signal);
         }
       } catch {
         // Hung up on.
       } finally {
-        if (!reads) conn.close();
+        if (!reads || make(0).type === "feed") close(conn);
         await listening;
       }
       return said;

@@ -63,8 +63,13 @@ export function narrowFlags(
     ...usual.filter((flag) => !/^--allow-(read|write|net|sys)/.test(flag)),
     `--allow-read=${list}`,
     ...(needs.writes ? [`--allow-write=${list}`, "--allow-sys=networkInterfaces,statfs"] : []),
-    ...(needs.net ? ["--allow-net=127.0.0.1,[::1]"] : []),
+    ...(needs.net ? [args.some(isName) ? "--allow-net" : "--allow-net=127.0.0.1,[::1]"] : []),
   ];
+}
+
+/** Whether an archive is asked for by a name: servers all over are asked for that. */
+function isName(arg: string): boolean {
+  return /^(dat:\/\/)?[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z]{2,}$/i.test(arg);
 }
 
 /** The archive's folder that a folder lies in; else the folder itself. */
