@@ -69,7 +69,7 @@ export function narrowFlags(
 
 /** Whether an archive is asked for by a name: servers all over are asked for that. */
 function isName(arg: string): boolean {
-  return /^(dat:\/\/)?[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z]{2,}$/i.test(arg);
+  return /^(dat:\/\/)?[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z]{2,}([/?#+].*)?$/i.test(arg);
 }
 
 /** The archive's folder that a folder lies in; else the folder itself. */
