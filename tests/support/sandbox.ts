@@ -57,7 +57,8 @@ export function narrowFlags(
   const needs = COMMAND_NEEDS[args.find((arg) => !arg.startsWith("-")) ?? ""] ?? LOCAL;
   const named = args.flatMap((arg, n) => pathsOf(args, arg, n, cwd));
   // What a path in an archive looks like on disk is nobody's business, least of all the top of it.
-  const paths = [resolve(home, ".dat"), archiveAbove(cwd), ...named.filter((path) => path !== "/")];
+  const own = [".dat", ".cache"].map((name) => resolve(home, name));
+  const paths = [...own, archiveAbove(cwd), ...named.filter((path) => path !== "/")];
   const list = [...new Set(paths)].map((path) => path.replaceAll(",", ",,")).join(",");
   return [
     ...usual.filter((flag) => !/^--allow-(read|write|net|sys)/.test(flag)),
