@@ -4,7 +4,7 @@
  */
 import { basename, dirname, join } from "node:path";
 import { toHex } from "../base/bytes.ts";
-import { NotFoundError, UsageError } from "../base/errors.ts";
+import { NotFoundError, StorageError, UsageError } from "../base/errors.ts";
 import type { World } from "../base/world.ts";
 import { lookAt } from "../io/folder.ts";
 import { storageError } from "../io/handle_cache.ts";
@@ -76,13 +76,25 @@ export function archiveIn(dir: string): ArchivePaths | undefined {
  */
 export function findArchive(dir: string): ArchivePaths {
   for (let at = dir;; at = dirname(at)) {
-    const found = archiveIn(at);
-    if (found !== undefined) return found;
-    if (dirname(at) === at) {
+    const found = archiveInReach(at);
+    if (found !== undefined && found !== "out of reach") return found;
+    if (found === "out of reach" || dirname(at) === at) {
       throw new NotFoundError(`Cannot find an archive in "${dir}" or a folder above it`, {
         hint: "name a folder that was shared or cloned before",
       });
     }
+  }
+}
+
+/** The same; where the process may not look into a folder, its user did not mean what is in there. */
+function archiveInReach(dir: string): ArchivePaths | undefined | "out of reach" {
+  try {
+    return archiveIn(dir);
+  } catch (error) {
+    if (error instanceof StorageError && error.cause instanceof Deno.errors.NotCapable) {
+      return "out of reach";
+    }
+    throw error;
   }
 }
 
@@ -202,9 +214,13 @@ function dirBits(mode: number): number {
   return (mode & 0o444) >> 2;
 }
 
-/** Bring a folder's list of names to disk. */
+/** Bring a folder's list of names to disk. @throws {StorageError} */
 export function syncFolder(dir: string): void {
   if (Deno.build.os === "windows") return; // folders cannot be opened there
-  using folder = Deno.openSync(dir, { read: true });
-  folder.syncSync();
+  try {
+    using folder = Deno.openSync(dir, { read: true });
+    folder.syncSync();
+  } catch (error) {
+    throw storageError(`Cannot bring the folder "${dir}" to disk`, error);
+  }
 }

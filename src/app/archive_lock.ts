@@ -39,7 +39,10 @@ export function lockFolder(paths: LockPlaces, world: World): Disposable {
   }
   const since = new Date(world.clock.wall()).toISOString();
   try {
-    Deno.writeFileSync(paths.lock, toUtf8(`${world.pid} ${since}\n`));
+    using note = Deno.openSync(paths.lock, { write: true, create: true, truncate: true });
+    note.writeSync(toUtf8(`${world.pid} ${since}\n`));
+    // After a power cut it tells that something was under way: see `mend_after_cut.ts`.
+    note.syncSync();
   } catch (error) {
     file.close();
     throw storageError(`Cannot write "${paths.lock}"`, error);
@@ -50,12 +53,25 @@ export function lockFolder(paths: LockPlaces, world: World): Disposable {
         Deno.removeSync(paths.lock);
       } catch (error) {
         // Only a note for people: without it the lock works as well.
-        if (!(error instanceof Deno.errors.NotFound)) throw error;
+        if (!(error instanceof Deno.errors.NotFound)) {
+          throw storageError(`Cannot remove "${paths.lock}"`, error);
+        }
       } finally {
         file.close();
       }
     },
   };
+}
+
+/** Whether another process has the archive open for writing. */
+export function isLocked(paths: ArchivePaths): boolean {
+  try {
+    using file = Deno.openSync(paths.feed("metadata", "bitfield"), { read: true, write: true });
+    return !file.tryLockSync(true);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw storageError(`Cannot open "${paths.feed("metadata", "bitfield")}" for writing`, error);
+  }
 }
 
 /** As the file says; it may be missing or half written at the moment. */

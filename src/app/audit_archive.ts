@@ -210,10 +210,14 @@ class ArchiveAuditor {
       content: { length: number } | undefined;
     },
   ): void {
-    const say = (feed: FeedName, message: string) =>
-      this.#problems.push({ kind: "length", feed, message: `${feed}: ${message}`, repair: "peer" });
+    const say = (feed: FeedName, message: string, harmless?: true) => {
+      message = `${feed}: ${message}`;
+      this.#problems.push({ kind: "length", feed, message, repair: "peer", harmless });
+    };
     if (metadata.length === 0 && metadata.bytes > 0) {
-      say("metadata", `there are ${metadata.bytes} bytes of entries, and nothing proves any`);
+      const what = `there are ${metadata.bytes} bytes of entries, and nothing proves any`;
+      // Bytes come before what proves them: whoever was killed between the two goes on from there.
+      say("metadata", what, this.#interrupted || undefined);
     }
     for (const feed of ["metadata", "content"] as const) {
       const { length = 0 } = served?.[feed] ?? {};

@@ -6,9 +6,10 @@ import { IncompleteError, InterruptedError, UsageError } from "../base/errors.ts
 import { listenForPeers, type ListenOptions } from "../io/net.ts";
 import type { PeerNetwork } from "../io/peer_network.ts";
 import { openStdio } from "../io/stdio.ts";
-import { type ArchivePaths, type FolderKind, inspectFolder } from "./archive_folder.ts";
+import { archiveIn, type ArchivePaths, type FolderKind, inspectFolder } from "./archive_folder.ts";
 import { CloneJob, type JobOptions, METADATA } from "./clone_job.ts";
 import { refuseNewer } from "./clone_planner.ts";
+import { mendAfterCut } from "./mend_after_cut.ts";
 import { type Archive, openArchive, openClone } from "./open_archive.ts";
 import { refuseForks } from "./ownership.ts";
 import { tellListening } from "./peer_news.ts";
@@ -49,6 +50,7 @@ export interface CloneOptions extends DownloadOptions {
 export async function cloneArchive(options: CloneOptions): Promise<void> {
   const { world, publicKey, dir, history } = options;
   const before = inspectFolder(dir);
+  if (before === "archive") await mendAfterCut(archiveIn(dir)!, options);
   const archive = openClone(dir, { world, publicKey, history });
   let isWorthless = false;
   try {
@@ -88,6 +90,8 @@ export async function cloneArchive(options: CloneOptions): Promise<void> {
  */
 export async function pullArchive(options: DownloadOptions): Promise<void> {
   const { world, dir, history } = options;
+  const paths = archiveIn(dir);
+  if (paths !== undefined) await mendAfterCut(paths, options);
   using archive = openArchive(dir, { world, access: "write" });
   checkHistory(archive, history);
   if (archive.writable && options.selection !== undefined) {

@@ -143,6 +143,7 @@ function writeAnew(archive: Archive, file: PlannedFile, to: string): boolean {
       if (bytes === undefined) return false;
       for (let rest = bytes; rest.length > 0;) rest = rest.subarray(copy.writeSync(rest));
     }
+    copy.syncDataSync();
     return true;
   } catch (error) {
     throw storageError(`Cannot write "${to}"`, error);

@@ -32,7 +32,8 @@ export async function hasHeldBlocks(
     if (!content.hasFinal(at)) continue;
     const span = content.spanOf(at);
     await turns.takeTurn(span.size);
-    if (readMatching(content, source, file, span) === undefined) return false;
+    const from = { path: file.target, source };
+    if (readMatching(content, from, file, span) === undefined) return false;
   }
   return true;
 }
@@ -58,7 +59,7 @@ export async function salvage(
       if (at >= content.length) break;
       const span = spanOf(content, at);
       if (span === undefined) continue;
-      const value = readMatching(content, source, file, span);
+      const value = readMatching(content, { path, source }, file, span);
       await turns.takeTurn(span.size);
       if (value === undefined) continue;
       content.put({ block: at, value, nodes: [] });
@@ -96,19 +97,23 @@ function openSource(path: string): Deno.FsFile | undefined {
 /** The bytes of a block as they lie in a file, if they match its hash. */
 function readMatching(
   content: FeedStore,
-  source: Deno.FsFile,
+  { path, source }: { readonly path: string; readonly source: Deno.FsFile },
   file: ContentFile,
   { block, byteOffset, size }: BlockSpan,
 ): Uint8Array | undefined {
   const from = byteOffset - file.byteOffset;
-  if (from < 0 || from + size > source.statSync().size) return undefined;
-  const bytes = new Uint8Array(size);
-  source.seekSync(from, Deno.SeekMode.Start);
-  for (let filled = 0; filled < size;) {
-    const count = source.readSync(bytes.subarray(filled));
-    if (count === null || count === 0) return undefined;
-    filled += count;
+  try {
+    if (from < 0 || from + size > source.statSync().size) return undefined;
+    const bytes = new Uint8Array(size);
+    source.seekSync(from, Deno.SeekMode.Start);
+    for (let filled = 0; filled < size;) {
+      const count = source.readSync(bytes.subarray(filled));
+      if (count === null || count === 0) return undefined;
+      filled += count;
+    }
+    const leaf = content.node(2 * block);
+    return leaf !== undefined && equalBytes(leafHash(bytes), leaf.hash) ? bytes : undefined;
+  } catch (error) {
+    throw storageError(`Cannot read "${path}" at byte ${from}`, error);
   }
-  const leaf = content.node(2 * block);
-  return leaf !== undefined && equalBytes(leafHash(bytes), leaf.hash) ? bytes : undefined;
 }

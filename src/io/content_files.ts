@@ -277,7 +277,13 @@ export class ContentFiles implements BlockStore {
   clear(): void {}
 
   sync(): void {
-    for (const { slot } of this.#writes) this.#openToWrite(slot).syncDataSync();
+    for (const { slot } of this.#writes) {
+      try {
+        this.#openToWrite(slot).syncDataSync();
+      } catch (error) {
+        throw storageError(`Cannot write "${this.#pathOf(slot)}"`, error);
+      }
+    }
   }
 
   close(): void {

@@ -126,8 +126,21 @@ export function finishFile(
 ): void {
   // Looked at again: what lies behind a link by now is not ours to dress and move.
   ensurePrivateFolder(dirname(from));
+  // What stands there now is given up for this: it has to outlive a power cut.
+  if (lookAt(file.target) !== undefined) bringToDisk(from);
   dress(from, file);
   giveName(root, from, file.target, file.before);
+}
+
+/** @throws {StorageError} */
+function bringToDisk(path: string): void {
+  try {
+    // Windows wants the right to write where a file is brought to disk.
+    using file = Deno.openSync(path, { read: true, write: Deno.build.os === "windows" });
+    file.syncDataSync();
+  } catch (error) {
+    throw storageError(`Cannot write "${path}"`, error);
+  }
 }
 
 /**

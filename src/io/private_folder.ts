@@ -58,7 +58,9 @@ export class PrivateFolder implements Disposable {
       Deno.removeSync(this.#lockPath);
     } catch (error) {
       // Somebody else tidied up; what counts is that nothing of ours is left.
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      if (!(error instanceof Deno.errors.NotFound)) {
+        throw storageError(`Cannot remove "${this.#lockPath}"`, error);
+      }
     } finally {
       this.#lock.close();
     }
@@ -84,9 +86,14 @@ export class PrivateFolder implements Disposable {
           hint: "wait for it to end, or stop it",
         });
       }
-      const named = lookAt(this.#lockPath);
-      if (named !== undefined && isSameFile(file.statSync(), named)) return file;
-      file.close(); // its last owner removed it between our two calls
+      let isOurs = false;
+      try {
+        const named = lookAt(this.#lockPath);
+        isOurs = named !== undefined && isSameFile(file.statSync(), named);
+        if (isOurs) return file;
+      } finally {
+        if (!isOurs) file.close(); // its last owner removed it between our two calls
+      }
     }
   }
 

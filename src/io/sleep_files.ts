@@ -169,13 +169,15 @@ export class SleepFiles {
 }
 
 function writeHeader(file: RandomAccess, kind: SleepKind): void {
-  if (file.size() < HEADER_BYTES) file.write(encodeHeader(kind), 0);
+  const header = new Uint8Array(HEADER_BYTES);
+  // After a power cut a new file may have zeros where its header was to be.
+  if (file.readInto(header, 0) < HEADER_BYTES || isZero(header)) file.write(encodeHeader(kind), 0);
 }
 
 /** The entry size, or undefined if the file has no header yet. */
 function readHeader(file: RandomAccess, kind: SleepKind): number | undefined {
   const header = new Uint8Array(HEADER_BYTES);
-  if (file.readInto(header, 0) < HEADER_BYTES) return undefined;
+  if (file.readInto(header, 0) < HEADER_BYTES || isZero(header)) return undefined;
   return parseHeader(header, kind, file.name);
 }
 

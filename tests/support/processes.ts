@@ -7,6 +7,7 @@
  */
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { narrowFlags } from "./sandbox.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const PEERS = `${ROOT}tests/peers/`;
@@ -308,17 +309,28 @@ function troveFlags(): string[] {
  * What to put in front of trove's arguments to run it as its task does.
  *
  * @param main Another main module, from the project's folder or absolute.
+ * @param flags Other flags for Deno than those of the task.
  */
-export function troveCommand(main = "main.ts"): string[] {
-  return [Deno.execPath(), "run", ...troveFlags(), resolve(ROOT, main)];
+export function troveCommand(main = "main.ts", flags: readonly string[] = troveFlags()): string[] {
+  return [Deno.execPath(), "run", ...flags, resolve(ROOT, main)];
+}
+
+/**
+ * The permissions for a command line: those of the task; with TROVE_TEST_SANDBOX set the narrowest.
+ * A program that is put in front, or a caller that sets its own flags, is left alone.
+ */
+function flagsFor(args: readonly string[], { home, cwd }: ProcessOptions): string[] {
+  const usual = troveFlags();
+  if (Deno.env.get("TROVE_TEST_SANDBOX") !== "1") return usual;
+  return narrowFlags(args, { usual, home, cwd: cwd ?? Deno.cwd() });
 }
 
 /** Start trove, or another program around its main function, with these arguments. */
 export function trove(
   args: readonly string[],
-  { main, ...options }: ProcessOptions & { main?: string },
+  { main, flags, ...options }: ProcessOptions & { main?: string; flags?: readonly string[] },
 ): Promise<Process> {
-  const command = [...troveCommand(main), ...args];
+  const command = [...troveCommand(main, flags ?? flagsFor(args, options)), ...args];
   return startProgram(`trove ${args.join(" ")}`, command, { ...options, stdin: "null" });
 }
 

@@ -16,22 +16,24 @@ export class Random {
   /** The next `count` bytes. */
   bytes(count: number): Uint8Array {
     const words = new Uint32Array(Math.ceil(count / 4));
-    let [a, b, c, counter] = this.#state;
-    for (let at = 0; at < words.length; at++) {
-      const word = (a + b + counter) | 0;
-      counter = (counter + 1) | 0;
-      a = b ^ (b >>> 9);
-      b = (c + (c << 3)) | 0;
-      c = ((c << 21) | (c >>> 11)) + word | 0;
-      words[at] = word;
-    }
-    this.#state.set([a, b, c, counter]);
+    for (let at = 0; at < words.length; at++) words[at] = this.#next();
     return new Uint8Array(words.buffer, 0, count);
   }
 
   /** An integer from 0 to `limit` - 1. */
   below(limit: number): number {
-    const [word] = new Uint32Array(this.bytes(4).buffer);
-    return Math.floor(word / 0x1_0000_0000 * limit);
+    return Math.floor((this.#next() >>> 0) / 0x1_0000_0000 * limit);
+  }
+
+  /** The next 32 bits. */
+  #next(): number {
+    const state = this.#state;
+    const [a, b, c, counter] = [state[0], state[1], state[2], state[3]];
+    const word = (a + b + counter) | 0;
+    state[0] = b ^ (b >>> 9);
+    state[1] = (c + (c << 3)) | 0;
+    state[2] = ((c << 21) | (c >>> 11)) + word | 0;
+    state[3] = (counter + 1) | 0;
+    return word;
   }
 }

@@ -8,11 +8,19 @@
  * Source: spec of the drive, section 12.
  */
 import picomatch from "picomatch";
+import { UsageError } from "../../base/errors.ts";
 
 type Matcher = (path: string) => boolean;
 
 /** `strictSlashes`: `logs/**` is about what is in `logs`, and not about a file of that name. */
 const compileGlob = (glob: string): Matcher => picomatch(glob, { strictSlashes: true });
+
+/**
+ * Wildcards of a pattern in one name, and `**` in all of it. A clone's `.datignore` is somebody else's
+ * text, and the time that a pattern takes doubles with each that may stand for anything.
+ */
+const MAX_WILDCARDS = 3;
+const MAX_PATTERN_LENGTH = 1000;
 
 /** Kept although hidden: the name under which a site says which archive it is. */
 const EXCEPTIONS = ["!**/.well-known/dat", "!.well-known/dat"];
@@ -38,6 +46,7 @@ export function compileIgnore(options: IgnoreOptions): (relativePath: string) =>
     .filter((line) => line !== "" && line !== "!");
   const ignored: Matcher[] = [];
   const kept: Matcher[] = [];
+  for (const line of lines) refuseCostly(line);
   for (const line of [...lines.flatMap((line) => toGlobs(line, options)), ...EXCEPTIONS]) {
     if (line.startsWith("!")) kept.push(compileGlob(line.slice(1)));
     else ignored.push(literalOr(line, compileGlob(line)));
@@ -49,6 +58,17 @@ export function compileIgnore(options: IgnoreOptions): (relativePath: string) =>
     if (options.ignoreHidden && (path.startsWith(".") || path.includes("/."))) return true;
     return ignored.some((matches) => matches(path));
   };
+}
+
+function refuseCostly(line: string): void {
+  const names = line.split("/");
+  const wildcards = names.filter((name) => name !== "**")
+    .map((name) => name.match(/\*+|[+*?@!]\(/g)?.length ?? 0);
+  const deep = names.filter((name) => name === "**").length;
+  if (Math.max(deep, ...wildcards) <= MAX_WILDCARDS && line.length <= MAX_PATTERN_LENGTH) return;
+  throw new UsageError(`Cannot use the pattern "${line.slice(0, 100)}" of .datignore`, {
+    hint: `one name of a path may have ${MAX_WILDCARDS} wildcards, and so many ** a pattern`,
+  });
 }
 
 function splitLines(text: string): string[] {
