@@ -122,9 +122,10 @@ export class FeedLink {
   cancel(block: number, now: number): void {
     const asked = this.#take(block, now);
     if (asked === undefined) return;
-    const { cancels } = this.window;
-    const isOwed = !cancels.areHeeded;
+    const isOwed = !this.window.cancels.areHeeded;
     if (!isOwed) this.window.drop(asked);
+    const before = this.cancelled.get(block);
+    if (before !== undefined) this.#settleCancelled(before); // it was asked for again since
     this.cancelled.set(block, { asked, isOwed, isPending: true, isKept: false });
     if (this.cancelled.size <= MAX_CANCELLED) return;
     const [[oldest, cancelled]] = this.cancelled;

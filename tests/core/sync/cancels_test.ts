@@ -42,6 +42,17 @@ Deno.test("a block that comes after a later one was not left out", () => {
   assert.equal(link.window.cancels.areHeeded, false);
 });
 
+Deno.test("a block that is cancelled twice is owed once", () => {
+  const link = asking();
+  link.cancel(3, 10);
+  link.expect(3, 20, COST);
+  link.cancel(3, 30);
+  assert.equal(link.window.count, 10);
+  link.expireCancelled(1e6);
+  for (const block of [...link.inFlight.keys()]) link.settle(block, 1e6);
+  assert.deepEqual([link.window.count, link.window.owed], [0, 0]);
+});
+
 Deno.test("what was cancelled at a peer that says that it heeds it is not owed any more", () => {
   const link = asking();
   link.window.cancels.isPromised = true;
