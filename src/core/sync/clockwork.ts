@@ -57,9 +57,9 @@ function checkDownloads(state: SyncState): void {
     if (peer.phase !== "open" || state.stopping) continue;
     for (const link of peer.links.values()) {
       const feed = state.feeds.get(link.feed)!;
+      link.expireCancelled(state.now);
       if (!link.open || !feed.downloads) continue;
       feeds.add(feed);
-      link.expireCancelled(state.now);
       giveBackOverdue(state, peer, link, feed);
       giveBackExcess(state, peer, link, feed);
     }

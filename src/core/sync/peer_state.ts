@@ -154,6 +154,17 @@ export class FeedLink {
     this.answeredUpTo = Infinity;
   }
 
+  /**
+   * Whether a block may be asked for here: the remote has it, and it is not on its way. What was
+   * cancelled and comes all the same for all that is known is not asked for again, and kept in mind.
+   */
+  offers(block: number): boolean {
+    if (!this.remote.has(block)) return false;
+    if (!this.cancelled.get(block)?.isPending || this.window.cancels.areHeeded) return true;
+    this.search.deferred.add(block);
+    return false;
+  }
+
   /** Whether the remote lacks some block before `told`. */
   isPartial(told: number): boolean {
     const lacking = this.remote.nextClear(this.search.solid, told);
@@ -195,6 +206,8 @@ export class LinkSearch {
   readonly news = new RangeSet();
   /** The remote has all blocks before this one. */
   solid = 0;
+  /** Blocks that were passed over because a request for them was taken back and may be answered yet. */
+  readonly deferred = new Set<number>();
   /** The order by rarity, and how far it was gone through. */
   rarityRound = 0;
   rarityAt = 0;
@@ -219,6 +232,7 @@ export class LinkSearch {
     this.cursor = 0;
     this.rarityAt = 0;
     this.news.clear();
+    this.deferred.clear();
   }
 }
 

@@ -23,6 +23,8 @@ export function pick(feed: FeedState, link: FeedLink, { end, rarest }: Choice): 
   const limit = feed.wantedEnd(end);
   const returned = pickReturned(feed, link, limit);
   if (returned !== -1) return returned;
+  const deferred = pickDeferred(feed, link, limit);
+  if (deferred !== -1) return deferred;
   if (rarest !== undefined) {
     const block = feed.rarity.next(feed, link, { ...rarest, limit });
     if (block !== -1) return block;
@@ -39,6 +41,19 @@ function pickReturned(feed: FeedState, link: FeedLink, limit: number): number {
     } else if (block < limit && link.remote.has(block) && !link.cancelled.get(block)?.isPending) {
       return block; // and not of the one that let it wait, at once
     }
+  }
+  return -1;
+}
+
+/** Blocks that this peer might have brought all the same, and did not. */
+function pickDeferred(feed: FeedState, link: FeedLink, limit: number): number {
+  const { deferred } = link.search;
+  for (const block of deferred) {
+    const isPending = link.cancelled.get(block)?.isPending ?? false;
+    if (isPending && !link.window.cancels.areHeeded) continue;
+    deferred.delete(block);
+    if (feed.reader.hasBlock(block) || feed.isTaken(block) || !feed.isWanted(block)) continue;
+    if (block < limit && link.remote.has(block)) return block;
   }
   return -1;
 }
@@ -77,7 +92,7 @@ function search(feed: FeedState, link: FeedLink, from: number, limit: number): n
     const missing = feed.reader.nextMissing(there, end);
     at = missing === -1 ? end : missing;
     if (missing !== there) continue;
-    if (!feed.isTaken(there)) return there;
+    if (!feed.isTaken(there) && link.offers(there)) return there;
     at = there + 1;
   }
   return -1;

@@ -44,15 +44,16 @@ export class Rarity {
   /** The rarest block that the link's peer has and nobody was asked for; -1 if there is none. */
   next(feed: FeedState, link: FeedLink, sources: Sources): number {
     if (this.#stale && sources.now >= this.#dueAt) this.#make(feed, sources);
-    const { search, remote } = link;
+    const { search } = link;
     if (search.rarityRound !== this.#round) {
       search.rarityRound = this.#round;
       search.rarityAt = 0;
     }
     while (search.rarityAt < this.#order.length) {
       const block = this.#order[search.rarityAt++];
-      if (block >= sources.limit || !remote.has(block) || feed.isTaken(block)) continue;
-      if (!feed.reader.hasBlock(block) && feed.isWanted(block)) return block;
+      if (block >= sources.limit || feed.isTaken(block)) continue;
+      if (feed.reader.hasBlock(block) || !feed.isWanted(block)) continue;
+      if (link.offers(block)) return block;
     }
     return -1;
   }

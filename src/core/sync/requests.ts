@@ -11,6 +11,7 @@ export function request(state: SyncState, peer: PeerState, link: FeedLink, block
   const { reader } = feed;
   claimNothing(state, peer, link);
   feed.reserve(block, peer.id);
+  if (link.inFlight.has(block)) return; // it was released, and is owed all the same
   link.expect(block, state.now, feed.cost);
   if (block >= reader.length) link.doubtedSince ??= state.now;
   const nodes = requestDigest(reader, block);

@@ -93,6 +93,7 @@ function race(state: SyncState, peer: PeerState, link: FeedLink, feed: FeedState
     for (const [block, asked] of other.link.inFlight) {
       if (!feed.reserved.has(block) || feed.raced.has(block)) continue;
       if (!link.remote.has(block) || !feed.isWanted(block)) continue;
+      if (link.inFlight.has(block) || link.cancelled.get(block)?.isPending) continue;
       // One that is late may take as much longer again.
       const dueMs = asked.at + other.peer.window.hopedMs(queuedOf(asked, feed)) - now;
       const gainMs = Math.abs(dueMs) - 2 * oneMs;
