@@ -11,6 +11,7 @@ import {
   MAX_SMALL_WASTE_SHARE,
   MAX_WASTE,
   MAX_WASTE_SHARE,
+  MOVE_RISK,
   REQUEST_COST,
 } from "./limits.ts";
 import type { FeedLink } from "./peer_state.ts";
@@ -219,9 +220,12 @@ export class FeedState {
     return twice + this.raced.size + 1 <= this.#blocks * share;
   }
 
-  /** Whether so few came twice that blocks are moved between peers that heed a Cancel. */
-  get mayMove(): boolean {
-    return this.#wasted <= this.#blocks * MAX_MOVE_WASTE_SHARE;
+  /**
+   * Whether so few came twice that blocks are moved between peers that heed a Cancel, while so many
+   * were of which it is not known yet.
+   */
+  mayMove(pending: number): boolean {
+    return this.#wasted + pending * MOVE_RISK <= 1 + this.#blocks * MAX_MOVE_WASTE_SHARE;
   }
 
   /**

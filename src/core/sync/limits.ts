@@ -176,6 +176,8 @@ export const STALL_MS = 1000;
 
 /** The same for a peer that has not answered anything yet, of which nothing is known. */
 export const RESCUE_MS = 3000;
+/** And not before so much might have come: a large block over a slow line takes its time. */
+export const RESCUE_BYTES_PER_MS = 20;
 
 /** A cancelled request counts as owed so long, for most peers answer it all the same. */
 export const CANCEL_MS = 3000;
@@ -213,6 +215,8 @@ export const MAX_WASTE_SHARE = 0.01;
 export const MAX_SMALL_WASTE_SHARE = 0.04;
 /** Blocks are moved with a Cancel until so many of all came twice: some are on their way already. */
 export const MAX_MOVE_WASTE_SHARE = 0.02;
+/** How many come all the same, of those of which it is not known yet. */
+export const MOVE_RISK = 1 / 8;
 
 /** An idle peer looks for something to race for so often: it looks at all that is on its way. */
 export const RACE_PAUSE_MS = 100;

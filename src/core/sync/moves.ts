@@ -42,7 +42,7 @@ export function moveHere(
     if (dueMs - 2 * hereMs < MOVE_GAIN_MS) break;
     // Our own line may be what both wait for.
     if (dueMs < PATIENCE * state.line.busyMs(other)) continue;
-    if (!feed.mayMove) break;
+    if (!mayTakeBack(state, otherLink, feed)) break;
     takeBack(state, other, otherLink, block);
     request(state, peer, link, block);
     moved++;
@@ -101,9 +101,11 @@ function* dueTimes(
 }
 
 /** Whether one more block may be taken back from a peer, and perhaps come twice. */
-export function mayTakeBack(link: FeedLink, feed: FeedState): boolean {
-  const { cancels } = link.window;
-  return cancels.areHeeded ? feed.mayMove : feed.mayRace();
+export function mayTakeBack(state: SyncState, link: FeedLink, feed: FeedState): boolean {
+  if (!link.window.cancels.areHeeded) return feed.mayRace();
+  let pending = 0;
+  for (const { link } of state.linksOf(feed)) pending += link.pendingCancels;
+  return feed.mayMove(pending);
 }
 
 /** Take back a block that a peer owes, for another to bring. */

@@ -61,6 +61,8 @@ export class FeedLink {
   answeredUpTo = -Infinity;
   /** Blocks that were cancelled and may come all the same. */
   readonly cancelled = new Map<number, Cancelled>();
+  /** How many of them are pending. */
+  pendingCancels = 0;
   /** Where the search for blocks stands: see `pick`. */
   readonly search = new LinkSearch();
   /** When it was last looked for something to race for, and for something to move here, in vain. */
@@ -126,6 +128,7 @@ export class FeedLink {
     if (!isOwed) this.window.drop(asked);
     const before = this.cancelled.get(block);
     if (before !== undefined) this.#settleCancelled(before); // it was asked for again since
+    this.pendingCancels++;
     this.cancelled.set(block, { asked, isOwed, isPending: true, isKept: false });
     if (this.cancelled.size <= MAX_CANCELLED) return;
     const [[oldest, cancelled]] = this.cancelled;
@@ -183,6 +186,7 @@ export class FeedLink {
 
   #settleCancelled(cancelled: Cancelled): void {
     if (cancelled.isOwed) this.window.drop(cancelled.asked);
+    if (cancelled.isPending) this.pendingCancels--;
     cancelled.isOwed = cancelled.isPending = false;
   }
 

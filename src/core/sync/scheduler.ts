@@ -157,7 +157,7 @@ export function giveBackExcess(
     if (link.inFlight.size <= MIN_REQUESTS) return;
     if (feed.reserved.get(block) !== peer.id || link.probe?.asked === block) continue;
     if (!isElsewhere(state, feed, block, peer)) continue;
-    if (!mayTakeBack(link, feed)) return;
+    if (!mayTakeBack(state, link, feed)) return;
     takeBack(state, peer, link, block);
   }
 }
@@ -174,8 +174,12 @@ function giveBackBeyond(
 ): void {
   const most = Math.max(MIN_REQUESTS, Math.floor(peer.window.size / feed.cost));
   if (link.inFlight.size <= 2 * most || !state.isShared(feed)) return;
+  // Not if it is our own line that it waits for.
+  const excessMs = peer.window.paceMs(link.inFlight.size * feed.cost) ?? 0;
+  if (excessMs < PATIENCE * state.line.busyMs(peer)) return;
   for (const block of [...link.inFlight.keys()].slice(most)) {
     if (feed.reserved.get(block) !== peer.id || link.probe?.asked === block) continue;
+    if (!mayTakeBack(state, link, feed)) break;
     takeBack(state, peer, link, block);
   }
   feed.restart(); // not these first, but in whatever order is best now

@@ -16,6 +16,7 @@ import {
   PATIENCE,
   REQUEST_BATCH,
   REQUEST_COST,
+  RESCUE_BYTES_PER_MS,
   RESCUE_MS,
   STALL_MS,
   START_REQUESTS,
@@ -177,7 +178,8 @@ export class Window {
   /** How long an answer may take before the block is asked of another. */
   patienceMs(queued: number): number {
     const expected = this.expectedMs(queued);
-    return expected === undefined ? RESCUE_MS : Math.max(STALL_MS, PATIENCE * expected);
+    if (expected !== undefined) return Math.max(STALL_MS, PATIENCE * expected);
+    return Math.max(RESCUE_MS, queued / RESCUE_BYTES_PER_MS);
   }
 
   /** The clock stood still for us: requests and answers count from that much later. */
