@@ -179,6 +179,9 @@ export const RESCUE_MS = 3000;
 /** And not before so much might have come: a large block over a slow line takes its time. */
 export const RESCUE_BYTES_PER_MS = 20;
 
+/** And its oldest one, where enough came twice already: the others are moved before. */
+export const LAST_PATIENCE_MS = 10_000;
+
 /** A cancelled request counts as owed so long, for most peers answer it all the same. */
 export const CANCEL_MS = 3000;
 

@@ -8,6 +8,7 @@
 import type { FeedState } from "./feed_state.ts";
 import {
   EXCESS_MS,
+  LAST_PATIENCE_MS,
   LATE_RACE_GAIN_MS,
   MAX_FEED_RACES,
   MAX_RACES,
@@ -199,6 +200,7 @@ export function giveBackOverdue(
   const { window } = peer;
   const stuck = isStuck(state, peer, link, feed);
   const isHeeded = link.window.cancels.areHeeded;
+  const [oldest] = link.inFlight.keys();
   let isLate = false;
   for (const [block, asked] of [...link.inFlight]) {
     const age = state.now - asked.at;
@@ -208,9 +210,13 @@ export function giveBackOverdue(
     if (!isElsewhere(state, feed, block, peer)) continue;
     // Who answers others in their order answers this one too: until that is in doubt it is a race.
     if (!stuck && age < Math.max(REQUEST_MS, patience) && !feed.mayRace(isHeeded)) break;
-    feed.release(block, peer.id);
     isLate = true;
-    if (!stuck || peer.stalled) {
+    if (stuck && block === oldest && isHeeded && age < LAST_PATIENCE_MS && !feed.mayRace(true)) {
+      peer.stalled = true; // what waits behind it is moved, and this one may be on its way
+      continue;
+    }
+    feed.release(block, peer.id);
+    if (!stuck || peer.stalled && block !== oldest) {
       if (!stuck) feed.mayComeLate(block, link, asked.at);
       cancel(state, peer, link, block);
     } else {
