@@ -253,10 +253,10 @@ class Run {
       const { name, core } = node;
       const knows = node.feed.writable || this.#watch.isComplete(node);
       assert.ok(knows, `${name} does not say it is complete`);
-      const { inFlight, reserved, storing, queuedRequests, queuedBytes } = core.sizes();
+      const { inFlight, owed, reserved, storing, queuedRequests, queuedBytes } = core.sizes();
       assert.deepEqual(
-        { inFlight, reserved, storing, queuedRequests, queuedBytes },
-        { inFlight: 0, reserved: 0, storing: 0, queuedRequests: 0, queuedBytes: 0 },
+        { inFlight, owed, reserved, storing, queuedRequests, queuedBytes },
+        { inFlight: 0, owed: 0, reserved: 0, storing: 0, queuedRequests: 0, queuedBytes: 0 },
         `${name} is not at rest; liars: ${this.#liars.join(", ")}`,
       );
     }

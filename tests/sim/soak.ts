@@ -179,11 +179,13 @@ class Soak {
     for (const { node, sizes } of all) {
       const { name, feed } = node;
       assert.ok(hasAll(node, this.#source), `${name} has ${feed.blocks.size} blocks`);
-      const { inFlight, reserved, storing, queuedRequests, queuedBytes, earlyMessages } = sizes;
+      const { inFlight, owed, reserved, storing, queuedRequests, queuedBytes, earlyMessages } =
+        sizes;
       assert.deepEqual(
-        { inFlight, reserved, storing, queuedRequests, queuedBytes, earlyMessages },
+        { inFlight, owed, reserved, storing, queuedRequests, queuedBytes, earlyMessages },
         {
           inFlight: 0,
+          owed: 0,
           reserved: 0,
           storing: 0,
           queuedRequests: 0,

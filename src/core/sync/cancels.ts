@@ -27,6 +27,11 @@ export class CancelRecord {
     if (kept) this.#kept--;
   }
 
+  /** Most come all the same. */
+  get areIgnored(): boolean {
+    return this.#ignored > this.#kept;
+  }
+
   /** Now and then one is on its way already, whatever the peer makes of a Cancel. */
   get areHeeded(): boolean {
     const trust = this.isPromised ? HEEDED_SHARE : 0;

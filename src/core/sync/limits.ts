@@ -182,7 +182,10 @@ export const RESCUE_BYTES_PER_MS = 20;
 /** And its oldest one, where enough came twice already: the others are moved before. */
 export const LAST_PATIENCE_MS = 10_000;
 
-/** A cancelled request counts as owed so long, for most peers answer it all the same. */
+/**
+ * A cancelled request counts as owed so long, for most peers answer it all the same; where it was seen
+ * that they do, as long as any request.
+ */
 export const CANCEL_MS = 3000;
 
 /** Cancelled blocks of which a late answer is no breach, on one feed of one link. */

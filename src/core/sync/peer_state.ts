@@ -7,7 +7,7 @@ import { EarlyMessages } from "./early_messages.ts";
 import { Holding } from "./holdings.ts";
 import { hostOf } from "./hosts.ts";
 import type { FeedId, PeerAddress, PeerId, QuietEnd } from "./inputs.ts";
-import { CANCEL_MS, MAX_CANCELLED, MAX_NEWS_RUNS, MAX_REMOTE_PAGES } from "./limits.ts";
+import { CANCEL_MS, MAX_CANCELLED, MAX_NEWS_RUNS, MAX_REMOTE_PAGES, REQUEST_MS } from "./limits.ts";
 import type { LinkProbe } from "./probe.ts";
 import { Outbox } from "./outbox.ts";
 import { type Asked, Window } from "./window.ts";
@@ -145,8 +145,9 @@ export class FeedLink {
 
   /** Time passes: what was cancelled long ago does not come any more. */
   expireCancelled(now: number): void {
+    const ms = this.window.cancels.areIgnored ? REQUEST_MS : CANCEL_MS;
     for (const cancelled of this.cancelled.values()) {
-      if (cancelled.asked.at <= now - CANCEL_MS) this.#settleCancelled(cancelled);
+      if (cancelled.asked.at <= now - ms) this.#settleCancelled(cancelled);
     }
   }
 

@@ -18,6 +18,8 @@ export interface SyncSizes {
   /** Blocks asked for: of all peers, and of the one that was asked for most. */
   readonly inFlight: number;
   readonly mostInFlight: number;
+  /** Requests that peers count as owing: those, and cancelled ones that may be answered yet. */
+  readonly owed: number;
   /** Blocks that were cancelled, and those that peers gave back. */
   readonly cancelled: number;
   readonly returned: number;
@@ -57,6 +59,7 @@ export function sizesOf({ feeds, peers, addresses, dials }: SyncState): SyncSize
     channels: 0,
     inFlight: 0,
     mostInFlight: 0,
+    owed: 0,
     cancelled: 0,
     returned: 0,
     reserved: 0,
@@ -105,6 +108,7 @@ export function sizesOf({ feeds, peers, addresses, dials }: SyncState): SyncSize
       sizes.newsRuns += link.search.news.runs;
     }
     sizes.inFlight += inFlight;
+    sizes.owed += peer.window.count;
     sizes.mostInFlight = Math.max(sizes.mostInFlight, inFlight);
   }
   return sizes;
