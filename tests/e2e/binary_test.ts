@@ -89,7 +89,9 @@ Deno.test({
     assert.deepEqual(permissions.deny_import, [], "no module is fetched, from nowhere");
     assert.equal(permissions.prompt, false);
     assert.ok((permissions.allow_env as string[]).length > 10, "names of variables, and no others");
-    assert.ok(v8Flags.includes("--max-semi-space-size=4"));
+    for (const flag of ["--max-semi-space-size=4", "--min-semi-space-size=4"]) {
+      assert.ok(v8Flags.includes(flag), flag);
+    }
     const program = new TextDecoder().decode(files.get(entry));
     for (const name of COMMANDS.keys()) assert.ok(program.includes(`usage: "${name}`), name);
     assert.ok(program.length < 4e6, "packages that are not used are not in it");
