@@ -5,8 +5,10 @@
  */
 import { equalBytes } from "../base/bytes.ts";
 import {
+  ForkError,
   IncompleteError,
   NoPeersError,
+  NotFoundError,
   ObstacleError,
   ProofError,
   StorageError,
@@ -282,7 +284,9 @@ class MirrorRun {
 
 /** Whether an attempt may have failed because of what lies in the folder. */
 function mayBeDamage(error: unknown): boolean {
-  if (error instanceof ProofError) return true;
+  // What is damaged here may look like another history, or like nothing at all.
+  if (error instanceof ProofError || error instanceof ForkError) return true;
+  if (error instanceof NotFoundError) return true;
   if (error instanceof ObstacleError || error instanceof NoRoomError) return false;
   // What the system refused has its reason with it.
   return error instanceof StorageError && error.cause === undefined;

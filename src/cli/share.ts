@@ -188,8 +188,13 @@ function refuseToServe({ untilSynced, http, stdio, import: imports }: ShareComma
 /** Never from an argument, which others on the machine can see. */
 function secretKeyOf({ keyFile }: ShareCommandOptions, world: World): Uint8Array | undefined {
   if (keyFile !== undefined) return parseSecretKey(readKeyFile(keyFile, world));
-  const text = world.env("TROVE_SECRET_KEY") ?? "";
-  if (text.trim() === "") return undefined;
+  const text = world.env("TROVE_SECRET_KEY");
+  if (text === undefined) return undefined;
+  // So a secret arrives that a job was not given: to go on without would publish nothing.
+  if (text.trim() === "") {
+    const hint = "set it to what trove keys export prints, or do not set it";
+    throw new UsageError("Cannot use the secret key in TROVE_SECRET_KEY: it is empty", { hint });
+  }
   try {
     return parseSecretKey(toUtf8(text));
   } catch (error) {

@@ -98,6 +98,7 @@ Deno.test("a key that cannot be used is refused, and nothing of it is shown", as
   const cases: [key: string, dir: string, says: RegExp][] = [
     [stdout.trim(), job, /Cannot share with this secret key: it is for dat:/],
     [`${hex.slice(0, 127)}${hex.endsWith("0") ? 1 : 0}`, job, /two halves/],
+    [" ", job, /in TROVE_SECRET_KEY: it is empty/],
     [hex.slice(1), job, /it has 127 hex digits.*from TROVE_SECRET_KEY/],
     [hex, empty, /no archive is there; fetch the archive into it first/],
   ];
