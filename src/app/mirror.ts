@@ -204,6 +204,7 @@ class MirrorRun {
       timeoutMs: this.#retries.leftMs,
       // Bytes that no version has are of no use to anybody, unless somebody works here.
       discard: keepLocal !== true,
+      keepLocal,
       dryRun: false,
       emit: this.#emit,
       onProgress: this.#onProgress,

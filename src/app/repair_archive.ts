@@ -33,6 +33,8 @@ export interface RepairOptions extends FetchOptions {
   readonly givenKey?: Uint8Array;
   /** Keep nothing of what is replaced, and give up what was signed and cannot be proven. */
   readonly discard: boolean;
+  /** Leave working files alone that do not look as they were left by us. */
+  readonly keepLocal?: boolean;
   /** Only look. */
   readonly dryRun: boolean;
   readonly onProgress?: (progress: AuditProgress) => void;
@@ -326,7 +328,7 @@ class Repair {
 
   /** Files that were here once, and that their owner did not change. */
   #isOurs({ file, state, exists }: FileFault): boolean {
-    if (state === "changed") return false;
+    if (state === "changed" || this.#options.keepLocal && !isUntouched(file)) return false;
     if (state === "damaged") return true;
     const { offset, blocks, size, target, seq } = file;
     for (let block = offset; block < offset + blocks; block++) {
@@ -371,6 +373,13 @@ class Repair {
     }
     return true;
   }
+}
+
+/** Whether a file looks as it was left when it was written: what is wrong in it is no work of anybody's. */
+function isUntouched({ target, size, mtime }: PlannedFile): boolean {
+  const info = lookAt(target);
+  return info !== undefined && info.isFile && info.size === size &&
+    info.mtime?.getTime() === mtime;
 }
 
 function syncedPath(paths: ArchivePaths): string {

@@ -165,6 +165,30 @@ Deno.test("damaged hashes of a cached mirror are mended before it is brought up 
   assert.equal((await runIn(scene.job(), "verify", scene.copy)).code, 0);
 });
 
+Deno.test("a turned bit of a tree is no other history, and what is mended leaves local changes alone", async () => {
+  using temp = tempFolder();
+  const scene = new Scene(temp);
+  await using shared = await scene.share();
+  assert.equal((await scene.mirror(shared)).code, 0);
+  for (const at of [32, 40, 72]) {
+    scene.damage(".dat/metadata.tree", at);
+    const { code, stderr, report } = await scene.mirror(shared);
+    assert.equal(code, 0, stderr);
+    assert.ok(report.repaired > 0, `byte ${at}`);
+  }
+  Deno.writeTextFileSync(join(scene.copy, "b/c"), "mine");
+  scene.damage(".dat/metadata.data", 3);
+  scene.damage("b/d", 0);
+  const { code, stderr, report } = await scene.mirror(shared, ["--keep-local"]);
+  assert.deepEqual([code, report.kept], [0, 1], stderr);
+  assert.equal(Deno.readTextFileSync(join(scene.copy, "b/c")), "mine");
+  assert.deepEqual(
+    Deno.readFileSync(join(scene.copy, "b/d")),
+    Deno.readFileSync(join(scene.dir, "b/d")),
+    "that one only rotted",
+  );
+});
+
 Deno.test("what nobody can mend ends with 5, and the damaged file is not touched", async () => {
   using temp = tempFolder();
   const scene = new Scene(temp);
