@@ -165,7 +165,7 @@ Deno.test("damaged hashes of a cached mirror are mended before it is brought up 
   assert.equal((await runIn(scene.job(), "verify", scene.copy)).code, 0);
 });
 
-Deno.test("a turned bit of a tree is no other history, and what is mended leaves local changes alone", async () => {
+Deno.test("damage is no other history, and what is mended leaves local changes alone", async () => {
   using temp = tempFolder();
   const scene = new Scene(temp);
   await using shared = await scene.share();
@@ -175,6 +175,14 @@ Deno.test("a turned bit of a tree is no other history, and what is mended leaves
     const { code, stderr, report } = await scene.mirror(shared);
     assert.equal(code, 0, stderr);
     assert.ok(report.repaired > 0, `byte ${at}`);
+  }
+  for (const file of ["metadata.tree", "metadata.data"]) {
+    for (const size of [0, 33]) {
+      Deno.truncateSync(join(scene.copy, ".dat", file), size);
+      const { code, stderr, report } = await scene.mirror(shared);
+      assert.equal(code, 0, `${file} cut off at ${size}: ${stderr}`);
+      assert.ok(report.repaired > 0);
+    }
   }
   Deno.writeTextFileSync(join(scene.copy, "b/c"), "mine");
   scene.damage(".dat/metadata.data", 3);
