@@ -29,6 +29,9 @@ export const START_REQUESTS = 16;
  */
 export const WINDOW_FLOOR_MS = 250;
 
+/** ... but no larger part than this of what the link has brought: a young one may break, and lose it. */
+export const SPARE_SHARE = 1 / 4;
+
 /** A pause between answers is reckoned with for so long: a window must last over the next one. */
 export const GAP_MEMORY_MS = 10_000;
 

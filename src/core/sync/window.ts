@@ -18,6 +18,7 @@ import {
   REQUEST_COST,
   RESCUE_BYTES_PER_MS,
   RESCUE_MS,
+  SPARE_SHARE,
   STALL_MS,
   START_REQUESTS,
   START_WINDOW,
@@ -122,8 +123,10 @@ export class Window {
     // Who was asked for little cannot show how fast it is.
     else if (isFull) this.rate += (sample - this.rate) / 8;
     this.#isPacing ||= isFull;
-    const queueMs = Math.min(this.rtt + this.#gap + WINDOW_FLOOR_MS, MAX_QUEUE_MS);
-    const target = this.rate * (this.rtt + queueMs);
+    const waitMs = Math.min(this.rtt + this.#gap, MAX_QUEUE_MS);
+    const lasting = Math.max(START_WINDOW, this.#delivered * SPARE_SHARE);
+    const spare = Math.min(this.rate * WINDOW_FLOOR_MS, lasting);
+    const target = this.rate * (this.rtt + waitMs) + spare;
     // By what was answered at most: this doubles in a round trip, and a burst out of some buffer
     // opens the window by no more than the burst.
     this.size = Math.min(target, Math.max(this.size, START_WINDOW) + cost, this.#safe);

@@ -4,6 +4,7 @@ import {
   MAX_REQUESTS,
   MIN_REQUESTS,
   REQUEST_BATCH,
+  SPARE_SHARE,
   START_REQUESTS,
 } from "../../../src/core/sync/limits.ts";
 import { type Asked, costOf, Window } from "../../../src/core/sync/window.ts";
@@ -43,6 +44,23 @@ Deno.test("the window fits a near and fast peer as well as a far and slow one", 
   assert.ok(far.most >= 2 && far.most <= 5, `${far.most} blocks`);
   assert.ok(near.tookMs < 1.1 * 500 * BLOCK / 10e3, `${near.tookMs} ms`);
   assert.ok(far.tookMs < 1.1 * 60 * BLOCK / 100, `${far.tookMs} ms`);
+});
+
+Deno.test("a young link that is near and fast holds no more than a part of what it brought", () => {
+  const window = new Window();
+  const cost = costOf(BLOCK);
+  let [now, answered] = [0, 0];
+  while (answered < 100) {
+    const asked: Asked[] = [];
+    for (let room = window.room(cost); room > 0; room--) asked.push(window.ask(cost, now));
+    const most = Math.max(4, SPARE_SHARE * answered) + 4; // a round trip comes on top
+    assert.ok(window.count <= most, `${window.count} blocks are asked for after ${answered}`);
+    for (const one of asked) {
+      now += 0.2;
+      window.answered(one, cost, now);
+      answered++;
+    }
+  }
 });
 
 Deno.test("no peer owes more than it answers in some seconds, but for the least there must be", () => {
