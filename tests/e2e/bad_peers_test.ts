@@ -83,7 +83,7 @@ Deno.test("a block that does not match its proof ends a clone as a verification 
   await using liar = await shareWithPeer("share_folder", [folder, "--fault", "wrong-block=45"], {
     home: temp.folder("home-of-sharer"),
   });
-  const args = () => cloneArguments(liar.link, copy, [liar.address], ["--timeout", "5s"]);
+  const args = () => cloneArguments(liar.link, copy, [liar.address], ["--timeout", "30s"]);
   await assertFails(args, { temp, exitCode: 5, code: "verification" });
   for (const [path, file] of digestTree(copy)) {
     if (path === "zz-long.bin") continue; // the file with the wrong block is not finished

@@ -1,7 +1,7 @@
 /** What `trove clone` gets from real peers of both generations. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { runPeer } from "../support/processes.ts";
+import { type JsonLine, runPeer } from "../support/processes.ts";
 import {
   cloneWithTrove,
   GENERATIONS,
@@ -54,6 +54,33 @@ for (const gen of GENERATIONS) {
       assert.equal(report[0].writable, false);
     });
   }
+}
+
+for (const gen of GENERATIONS) {
+  Deno.test(`trove clone does not part from ${HYPERDRIVE[gen]} over a file that is another for a moment`, async () => {
+    using temp = tempFolder();
+    const [folder, copy] = [temp.folder("folder"), temp.folder("copy")];
+    const files = [{ path: "a", size: 3000 }, { path: "b", size: 3000 }];
+    writeTree(folder, files, `changed ${gen}`);
+    const shared = digestTree(folder);
+    const path = join(folder, "b");
+    const bytes = Deno.readFileSync(path);
+    const args = [folder, "--gen", gen, "--trace"];
+    const home = temp.folder("home-of-sharer");
+    await using sharer = await shareWithPeer("share_folder", args, { home });
+    // Content blocks are in the order of the import. The real peer sends what the file has now.
+    Deno.writeFileSync(path, bytes.map((byte) => byte ^ 1));
+    const cloning = cloneWithTrove([sharer], copy, { home: temp.folder("home-of-cloner") });
+    const isOfB = (line: JsonLine) => line.feed === "content" && line.block === 1;
+    await sharer.process.event("uploaded", { matches: isOfB });
+    Deno.writeFileSync(path, bytes);
+    const exit = await cloning;
+    assert.equal(exit.code, 0, exit.stderr);
+    assertSameTree(digestTree(copy), shared);
+    const said = (event: string) => sharer.process.lines.filter((line) => line.event === event);
+    assert.equal(said("connected").length, 1);
+    assert.ok(said("uploaded").filter(isOfB).length > 1, "it was wrong the first time");
+  });
 }
 
 Deno.test("trove clone gets from trove share what was shared, with modes and times", async () => {

@@ -168,7 +168,7 @@ class Climb {
     if (!Number.isSafeInteger(byteLength)) this.#fail("its sizes add up to more than 2^53 - 1");
 
     if (!verify(rootHash(roots), signature, this.#feed.publicKey)) {
-      this.#fail(`the signature does not match the roots of ${length} blocks`);
+      this.#fail(`it and its proof do not match the signature for ${length} blocks`);
     }
     this.#checkMeasure(length, byteLength);
     return this.#accept(this.#fresh, { length, byteLength, signature: new Uint8Array(signature) });

@@ -309,14 +309,12 @@ export class AddressBook {
 
   /**
    * Whoever is there broke the protocol: the address is left alone for a while, for twice as long each
-   * time. One that was of use may have erred once: hypercore 7 was seen to answer with a proof that does
-   * not hold while it appends. Answers for how long.
+   * time. Answers for how long.
    */
   breached(address: PeerAddress, now: number): number | undefined {
     const known = this.#known.get(address);
     if (known === undefined || known.state === "given-up") return undefined;
-    const erred = known.proven && known.breaches === 0;
-    const wait = erred ? RETRY_MS[0] : Math.min(BAN_MS * 2 ** known.breaches, MAX_BAN_MS);
+    const wait = Math.min(BAN_MS * 2 ** known.breaches, MAX_BAN_MS);
     known.breaches++;
     this.#wait(known, now + wait);
     return wait;

@@ -26,7 +26,8 @@ export function download(state: SyncState, peer: PeerState, link: FeedLink): voi
   const feed = state.feeds.get(link.feed)!;
   if (peer.phase !== "open" || !link.open || !feed.downloads || state.stopping) return;
   if (!link.compatible) askWhatItHas(state, peer, link, feed);
-  if (feed.onHold || isBehind(state, peer, feed) || isAnswering(state, link, feed)) return;
+  if (feed.onHold || link.isPaused(state.now)) return;
+  if (isBehind(state, peer, feed) || isAnswering(state, link, feed)) return;
   askForBlocks(state, peer, link, feed);
 }
 
@@ -169,6 +170,7 @@ export function onData(state: SyncState, peer: PeerState, link: FeedLink, data: 
   const feed = state.feeds.get(link.feed)!;
   const { index, value } = data;
   const bytes = value?.length ?? 0;
+  const askedAt = link.askedAt(index);
   if (!link.answer(index, state.now, costOf(bytes))) return onUnasked(state, peer, link, data);
   peer.answeredAt = state.now;
   peer.stalled = false;
@@ -189,7 +191,9 @@ export function onData(state: SyncState, peer: PeerState, link: FeedLink, data: 
     if (error instanceof ForkError) return onFork(state, feed, error);
     if (!(error instanceof ProofError)) throw error;
     feed.release(index, peer.id);
-    state.unlink(peer, error);
+    // Entries have no excuse: they lie in a file that nobody else writes to.
+    const isExcusable = feed.id !== feed.primary && value !== undefined;
+    if (!isExcusable || link.pause(askedAt, state.now)) state.unlink(peer, error);
     return downloadFromAll(state, feed);
   }
   const isOwed = feed.raced.has(index) || feed.reserved.get(index) !== peer.id;

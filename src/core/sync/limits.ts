@@ -153,6 +153,16 @@ export const MAX_ID_BYTES = 64;
 /** Breaches that are not fatal in themselves. Late answers after a retry are innocent. */
 export const MAX_STRIKES = 16;
 
+/**
+ * Real peers send the bytes that a working file has now: when it was changed, other ones than were signed,
+ * until they take note. So who sent a wrong block of content is asked for no more of it for this time.
+ */
+export const WRONG_PAUSE_MS = 1000;
+/** After so many pauses the next wrong block ends the link, unless the last one is forgotten by then. */
+export const MAX_WRONG_PAUSES = 3;
+/** Longer than an answer may take: who sends nothing but wrong blocks cannot outwait it. */
+export const WRONG_MEMORY_MS = 30_000;
+
 /** From the connection to the remote's Handshake. Source: discovery-swarm. */
 export const HANDSHAKE_MS = 5000;
 

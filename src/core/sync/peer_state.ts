@@ -7,7 +7,16 @@ import { EarlyMessages } from "./early_messages.ts";
 import { Holding } from "./holdings.ts";
 import { hostOf } from "./hosts.ts";
 import type { FeedId, PeerAddress, PeerId, QuietEnd } from "./inputs.ts";
-import { CANCEL_MS, MAX_CANCELLED, MAX_NEWS_RUNS, MAX_REMOTE_PAGES, REQUEST_MS } from "./limits.ts";
+import {
+  CANCEL_MS,
+  MAX_CANCELLED,
+  MAX_NEWS_RUNS,
+  MAX_REMOTE_PAGES,
+  MAX_WRONG_PAUSES,
+  REQUEST_MS,
+  WRONG_MEMORY_MS,
+  WRONG_PAUSE_MS,
+} from "./limits.ts";
 import type { LinkProbe } from "./probe.ts";
 import { Outbox } from "./outbox.ts";
 import { type Asked, Window } from "./window.ts";
@@ -63,6 +72,9 @@ export class FeedLink {
   readonly cancelled = new Map<number, Cancelled>();
   /** How many of them are pending. */
   pendingCancels = 0;
+  /** When the last pause began because of a wrong block, and how many there were of late. */
+  #pausedAt = -Infinity;
+  #pauses = 0;
   /** Where the search for blocks stands: see `pick`. */
   readonly search = new LinkSearch();
   /** When it was last looked for something to race for, and for something to move here, in vain. */
@@ -149,6 +161,27 @@ export class FeedLink {
     for (const cancelled of this.cancelled.values()) {
       if (cancelled.asked.at <= now - ms) this.#settleCancelled(cancelled);
     }
+  }
+
+  /** When the block was asked for, whether or not it was cancelled since. */
+  askedAt(block: number): number {
+    return this.inFlight.get(block)?.at ?? this.cancelled.get(block)?.asked.at ?? -Infinity;
+  }
+
+  /**
+   * A block that was asked for at `askedAt` is not what was signed: ask for nothing more for a while.
+   * Others that were on their way by then are part of it. Answers whether there were too many pauses.
+   */
+  pause(askedAt: number, now: number): boolean {
+    if (askedAt <= this.#pausedAt) return false;
+    this.#pauses = now - this.#pausedAt < WRONG_MEMORY_MS ? this.#pauses + 1 : 1;
+    this.#pausedAt = now;
+    return this.#pauses > MAX_WRONG_PAUSES;
+  }
+
+  /** Whether it is too soon after a wrong block to ask for more. */
+  isPaused(now: number): boolean {
+    return now - this.#pausedAt < WRONG_PAUSE_MS;
   }
 
   /** Nothing is waited for any more. */

@@ -228,9 +228,9 @@ const REFUSED: [string, RegExp, BlockData][] = [
   ["no signature", /held node or a signature/, { ...GOOD, signature: undefined }],
   ["a signature of 63 bytes", /of 63 bytes/, { ...GOOD, signature: new Uint8Array(63) }],
   ["a signature of 65 bytes", /of 65 bytes/, { ...GOOD, signature: new Uint8Array(65) }],
-  ["no nodes", /does not match the roots/, { ...GOOD, nodes: [] }],
+  ["no nodes", /do not match the signature/, { ...GOOD, nodes: [] }],
   ["a node missing", /root 3 is missing/, { ...GOOD, nodes: GOOD.nodes.slice(1) }],
-  ["a root missing", /does not match the roots/, { ...GOOD, nodes: GOOD.nodes.slice(0, -1) }],
+  ["a root missing", /do not match the signature/, { ...GOOD, nodes: GOOD.nodes.slice(0, -1) }],
   ["its nodes reversed", /root 1 is missing/, { ...GOOD, nodes: GOOD.nodes.toReversed() }],
   ["a node sent twice", /root 3 is missing/, { ...GOOD, nodes: [NODE, ...GOOD.nodes] }],
   ["its last root sent twice", /lead nowhere/, {
@@ -272,7 +272,7 @@ const REFUSED: [string, RegExp, BlockData][] = [
     nodes: HASHES.nodes.slice(1),
   }],
   ["the hashes of another block", /neither its bytes nor its hash/, { ...HASHES, index: 1 }],
-  ["a leaf's hash under another size", /does not match the roots/, {
+  ["a leaf's hash under another size", /do not match the signature/, {
     ...HASHES,
     nodes: HASHES.nodes.with(0, { ...HASHES.nodes[0], size: 77 }),
   }],

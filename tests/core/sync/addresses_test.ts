@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { AddressBook } from "../../../src/core/sync/addresses.ts";
 import {
-  BAN_MS,
   MAX_ADDRESSES,
   MAX_DIALS,
   PROVEN_TRIES,
@@ -252,22 +251,6 @@ Deno.test("AddressBook knows how many links in a row broke early, and what they 
   assert.equal(breaksAt(100_000, 30_000, 9000), undefined, "that one held for more than a minute");
   assert.deepEqual(breaksAt(110_000, 100_000, 7000), { inRow: 1, after: 7000 });
   assert.deepEqual(breaksAt(120_000, 110_000, 7000), { inRow: 2, after: 7000 });
-});
-
-Deno.test("AddressBook tries one that was of use again at once when it erred, and not twice", () => {
-  const book = new AddressBook({ persistent: true });
-  const address = "127.0.0.1:3282";
-  book.add(address, 0, 0);
-  book.due(0);
-  book.linked(address);
-  assert.equal(book.breached(address, 0), BAN_MS, "it was of no use");
-  book.proven(address);
-  assert.equal(book.breached(address, 0), 2 * BAN_MS);
-  const other = "127.0.0.1:3283";
-  book.add(other, 0, 0);
-  book.proven(other);
-  assert.equal(book.breached(other, 0), RETRY_MS[0]);
-  assert.equal(book.breached(other, 0), 2 * BAN_MS);
 });
 
 Deno.test("AddressBook full of addresses of a higher rank has room for one of a lower", () => {
