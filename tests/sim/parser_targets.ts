@@ -236,8 +236,11 @@ export function namesTarget(): ParserTarget {
 /** Patterns of `.datignore`. */
 export function patternsTarget(): ParserTarget {
   const samples = [
-    "**/*.log\nnode_modules\n!keep/{a,b}*\n[a-z]?/+(x|y)",
-    "*.txt\r\n!!a\n(",
+    "**/*.log\nnode_modules",
+    "!keep/{a,b}*",
+    "[a-z]?/+(x|y)",
+    "*.txt\r\n!!a",
+    "(",
     "a**b/**",
   ]
     .map(toUtf8);
