@@ -1,6 +1,6 @@
 /**
  * Input that makes no sense, for every reader of foreign bytes: see `tests/sim/parser_targets.ts`,
- * `file_targets.ts`, `core_fuzz.ts` and `session_fuzz.ts`, which the tests run too.
+ * `web_targets.ts`, `file_targets.ts`, `core_fuzz.ts` and `session_fuzz.ts`, which the tests run too.
  *
  * deno task campaign:fuzz [--seed N] [--count CASES] [--seconds N] [--only frames,dns,…]
  *
@@ -28,7 +28,7 @@ console.log(
   `fuzz: ${options.only.join(", ")}: ${options.count} cases each, from seed ${options.seed}`,
 );
 // Refusing is what most cases come to; where it came from is of no use.
-Error.stackTraceLimit = 0;
+Reflect.deleteProperty(Error, "stackTraceLimit");
 for (const part of options.only) await run(part, options);
 
 async function run(part: string, options: CampaignOptions): Promise<void> {
