@@ -319,10 +319,10 @@ export function troveCommand(main = "main.ts", flags: readonly string[] = troveF
  * The permissions for a command line: those of the task; with TROVE_TEST_SANDBOX set the narrowest.
  * A program that is put in front, or a caller that sets its own flags, is left alone.
  */
-function flagsFor(args: readonly string[], { home, cwd }: ProcessOptions): string[] {
+function flagsFor(args: readonly string[], { home, cwd, env = {} }: ProcessOptions): string[] {
   const usual = troveFlags();
   if (Deno.env.get("TROVE_TEST_SANDBOX") !== "1") return usual;
-  return narrowFlags(args, { usual, home, cwd: cwd ?? Deno.cwd() });
+  return narrowFlags(args, { usual, home, cwd: cwd ?? Deno.cwd(), env });
 }
 
 /** Start trove, or another program around its main function, with these arguments. */
