@@ -81,14 +81,19 @@ export function narrowFlags(
     ...usual.filter((flag) => !/^--allow-(read|write|net|sys)/.test(flag)),
     `--allow-read=${listed([...paths, SOURCE])}`,
     ...(needs.writes ? [`--allow-write=${listed(paths)}`, SYSTEM] : []),
-    ...(needs.net ? [args.some(isName) ? "--allow-net" : `--allow-net=${hosts(args, env)}`] : []),
+    ...(needs.net ? [networkFlag(args, env)] : []),
   ];
 }
 
-/** Those of the peers that tests have, and where peers may come from all over, all of our own. */
-function hosts(args: readonly string[], env: Readonly<Record<string, string>>): string {
-  const isBound = env.TROVE_HOST !== undefined || args.some((arg) => /^--host(=|$)/.test(arg));
-  return isBound ? "127.0.0.1,[::1]" : "127.0.0.1,[::1],0.0.0.0,[::]";
+/**
+ * The hosts that tests have their peers on; all of our own, where peers may come from anywhere; and
+ * everything where peers are searched, or servers are asked for a name.
+ */
+function networkFlag(args: readonly string[], env: Readonly<Record<string, string>>): string {
+  const { TROVE_DISCOVERY: discovery = "none", TROVE_HOST: host } = env;
+  if (discovery !== "none" || args.some(isName)) return "--allow-net";
+  const isBound = host !== undefined || args.some((arg) => /^--host(=|$)/.test(arg));
+  return `--allow-net=127.0.0.1,[::1]${isBound ? "" : ",0.0.0.0,[::]"}`;
 }
 
 /** As the flags take them. */
