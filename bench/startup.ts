@@ -4,7 +4,8 @@
  * all of them.
  */
 import { TempFolder } from "../tests/support/temp.ts";
-import { denoDirectory, QUIET, runTrove, troveCommand } from "../tests/support/processes.ts";
+import { denoDirectory, QUIET, runTrove } from "../tests/support/processes.ts";
+import { troveCommand } from "../tests/support/trove_command.ts";
 import { manyFiles, writeTree } from "../tests/support/trees.ts";
 import { type Bar, median } from "./report.ts";
 

@@ -8,7 +8,7 @@
  *
  *   --seconds  how long each attack lasts at least (10)
  *   --count    connections of garbage, and connections that say nothing (5000)
- *   --only     sharer or cloner: whom it happens to
+ *   --only     sharer or cloner: whom it happens to; or some of what happens, as in "want-flood"
  */
 import { join } from "node:path";
 import { cloneArguments, shareWithTrove } from "../../tests/support/sharing.ts";
@@ -36,7 +36,23 @@ const MOST_MS = 60_000;
 /** The honest peer gives up after so long. */
 const TIMEOUT = "120s";
 
-const options = campaignOptions(["sharer", "cloner"], 5000);
+const attacksOf = (count: number): Readonly<Record<string, Attack>> => ({
+  "nobody": () => Promise.resolve(0),
+  [`${count} connections of garbage`]: garbage(count),
+  [`${count} connections that say nothing`]: halfOpen(count),
+  "slow loris": slowLoris,
+  "reflection": reflection,
+  ...FLOODS,
+  "8 that read 1 kB/s": slowReaders,
+});
+
+/** What `--only` calls it. */
+const partOf = (name: string) => name.toLowerCase().replaceAll(/[^a-z]+/g, "-").replace(/^-/, "");
+
+const [SHARER, CLONER] = [attacksOf(1), LIES].map((all) => Object.keys(all).map(partOf));
+const options = campaignOptions(["sharer", "cloner", ...SHARER, ...CLONER], 5000);
+const isChosen = (whom: string, name: string) =>
+  name === "nobody" || options.only.includes(whom) || options.only.includes(partOf(name));
 const seconds = Number.isFinite(options.seconds) ? options.seconds : USUAL_SECONDS;
 
 /** Resident memory of a process, looked at now and then. */
@@ -71,16 +87,6 @@ class Memory implements Disposable {
   }
 }
 
-const ATTACKS: Readonly<Record<string, Attack>> = {
-  "nobody": () => Promise.resolve(0),
-  [`${options.count} connections of garbage`]: garbage(options.count),
-  [`${options.count} connections that say nothing`]: halfOpen(options.count),
-  "slow loris": slowLoris,
-  "reflection": reflection,
-  ...FLOODS,
-  "8 that read 1 kB/s": slowReaders,
-};
-
 const told = (name: string, fields: readonly (string | number)[]) =>
   console.log(`| ${name.padEnd(38)} | ${fields.join(" | ")} |`);
 const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(0)} MB`;
@@ -112,11 +118,12 @@ async function clone(addresses: readonly string[]) {
 
 await clone([sharer.address]); // it warms up
 let usual = 0;
-if (options.only.includes("sharer")) {
+if (options.only.some((part) => part === "sharer" || SHARER.includes(part))) {
   told("whom the sharer has to do with", ["honest clone", "sharer's memory", "its CPU", "said"]);
   let before = 0;
   using memory = new Memory(sharer.process);
-  for (const [name, attack] of Object.entries(ATTACKS)) {
+  for (const [name, attack] of Object.entries(attacksOf(options.count))) {
+    if (!isChosen("sharer", name)) continue;
     memory.takePeak();
     const cpu = sharer.process.cpuSeconds();
     const began = performance.now();
@@ -147,10 +154,11 @@ if (options.only.includes("sharer")) {
     if (peak - before > MOST_GROWTH) tally.fail(`${name}: ${growth}`);
   }
 }
-if (options.only.includes("cloner")) {
+if (options.only.some((part) => part === "cloner" || CLONER.includes(part))) {
   told("a peer beside the honest one", ["honest clone", "cloner's memory", "its CPU time"]);
   let before = 0;
   for (const [name, lies] of [["nobody", undefined], ...Object.entries(LIES)] as const) {
+    if (!isChosen("cloner", name)) continue;
     await using liar = lies === undefined ? undefined : new Liar(sharer.key, lies);
     const others = liar === undefined ? [] : [liar.address];
     const { took, wrong, cpu, peak } = await clone([...others, sharer.address]);

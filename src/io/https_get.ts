@@ -88,18 +88,20 @@ async function connect(url: URL, options: HttpsGetOptions): Promise<Deno.TlsConn
   // Whoever uses a proxy wants nobody here to hear of the name.
   const addresses = proxy === undefined ? await addressesOf(hostname, options) : [hostname];
   let failure: unknown;
-  for (const [n, address] of addresses.entries()) {
-    const isLast = n === addresses.length - 1;
-    const deadline = isLast
-      ? signal
-      : AbortSignal.any([signal, AbortSignal.timeout(NEXT_ADDRESS_MS)]);
+  const queue = [...addresses];
+  for (let tried = 0; tried < queue.length; tried++) {
+    const passesOver = tried < addresses.length - 1;
+    const passing = AbortSignal.timeout(NEXT_ADDRESS_MS);
+    const deadline = passesOver ? AbortSignal.any([signal, passing]) : signal;
     try {
-      return await open(address, deadline);
+      return await open(queue[tried], deadline);
     } catch (error) {
       signal.throwIfAborted();
       const why = dialFailure(error);
       if (/certificate/i.test(why)) throw new TroveError(why, { cause: error });
       failure = error;
+      // It may only be slow: it has all the time that is left if nobody else answers.
+      if (passesOver && passing.aborted) queue.push(queue[tried]);
     }
   }
   throw new UnreachableError(dialFailure(failure), { cause: failure });

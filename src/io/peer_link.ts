@@ -12,7 +12,7 @@ import type { Connection } from "./connection.ts";
 /** What links put into the inbound channel. */
 export type Inbound =
   | Extract<Input, { kind: "linked" | "flushed" | "unlinked" | "unreachable" }>
-  /** The whole messages of one piece of the stream. */
+  /** The whole messages of one piece of the stream, or some of them where there are very many. */
   | {
     kind: "received";
     peer: PeerId;
@@ -32,6 +32,12 @@ const MAX_READ_BYTES = 512 * 1024;
 /** Pieces with more messages than this are read in small buffers: a flood must not fill memory. */
 const MANY_MESSAGES = 1024;
 const FLOOD_READ_BYTES = 64 * 1024;
+
+/**
+ * Messages handed over at once. A piece of a flood has thousands, which take tens of milliseconds:
+ * between two parts of it other peers have their turn.
+ */
+const TURN_MESSAGES = 256;
 
 /** Frames a second without any meaning that are put up with. Source: spec of limits, section 2. */
 const MAX_EMPTY_FRAMES = 1000;
@@ -130,9 +136,19 @@ export class PeerLink {
           continue;
         }
         toldAt = now;
-        const release = () => socket.release(chunk);
-        // Waiting here is the back-pressure: the socket is not read, and TCP tells the remote.
-        await this.#inbound.send({ kind: "received", peer, messages, partialBytes, release });
+        for (let at = 0; at === 0 || at < messages.length; at += TURN_MESSAGES) {
+          const isLast = at + TURN_MESSAGES >= messages.length;
+          const release = isLast ? () => socket.release(chunk) : () => {};
+          const part = messages.slice(at, at + TURN_MESSAGES);
+          // Waiting here is the back-pressure: the socket is not read, and TCP tells the remote.
+          await this.#inbound.send({
+            kind: "received",
+            peer,
+            messages: part,
+            partialBytes,
+            release,
+          });
+        }
       }
       endSession(this.#session);
       return "closed";

@@ -2,13 +2,8 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import {
-  type ProcessOptions,
-  runPeer,
-  runTrove,
-  startProgram,
-  troveCommand,
-} from "../support/processes.ts";
+import { type ProcessOptions, runPeer, runTrove, startProgram } from "../support/processes.ts";
+import { troveCommand } from "../support/trove_command.ts";
 import { tempFolder } from "../support/temp.ts";
 import { AWKWARD_FILES, digestTree, writeTree } from "../support/trees.ts";
 

@@ -1,6 +1,7 @@
 /** Two trove processes that are joined by their standard input and output, as by ssh. */
 import assert from "node:assert/strict";
-import { denoDirectory, troveCommand } from "../support/processes.ts";
+import { denoDirectory } from "../support/processes.ts";
+import { troveCommand } from "../support/trove_command.ts";
 import { tempFolder } from "../support/temp.ts";
 import { assertSameTree, digestTree, writeTree } from "../support/trees.ts";
 

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { denoDirectory, QUIET, troveCommand } from "../support/processes.ts";
+import { denoDirectory, QUIET } from "../support/processes.ts";
+import { troveCommand } from "../support/trove_command.ts";
 import { shareWithTrove } from "../support/sharing.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
 import { tmuxAvailable, TmuxPane } from "../support/tmux.ts";

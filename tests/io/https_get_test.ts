@@ -149,3 +149,23 @@ Deno.test("httpsGet() tries the next address of a host, and tells when none answ
   await assert.rejects(get(server, { resolveHost: nobody }), UnreachableError);
   await assert.rejects(get(server, { resolveHost: () => Promise.resolve([]) }), UnreachableError);
 });
+
+Deno.test("httpsGet() comes back to an address that was slow, if no other one answers", async () => {
+  await using server = startHttps(() => new Response("hello"));
+  // The first connection is answered after it was passed over; at the second address is nobody.
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const relaying = (async () => {
+    const passedOver = await listener.accept();
+    using _ = passedOver;
+    const conn = await listener.accept();
+    const target = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+    await Promise.allSettled([
+      conn.readable.pipeTo(target.writable),
+      target.readable.pipeTo(conn.writable),
+    ]);
+  })();
+  const { port } = listener.addr as Deno.NetAddr;
+  const resolveHost = () => Promise.resolve(["127.0.0.1", "127.0.0.2"]);
+  assert.equal(await get({ origin: `https://localhost:${port}` }, { resolveHost }), "200 hello");
+  await relaying;
+});

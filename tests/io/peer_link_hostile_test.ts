@@ -5,7 +5,7 @@ import type { Message } from "../../src/core/wire/messages.ts";
 import type { Outgoing, Session } from "../../src/core/wire/session.ts";
 import { Channel } from "../../src/csp/channel.ts";
 import { type Inbound, PeerLink } from "../../src/io/peer_link.ts";
-import { asConnection, tcpPair } from "../support/connections.ts";
+import { asConnection, memoryPair, tcpPair } from "../support/connections.ts";
 import { Random } from "../support/random.ts";
 import { SessionPair } from "../support/session_pair.ts";
 
@@ -267,6 +267,39 @@ Deno.test("a flood of small messages comes in pieces of bounded size", async () 
   }
   await saying;
   assert.ok(most <= 64 * 1024 / 6 + 1, `${most} messages in one piece`);
+});
+
+Deno.test("a peer has its turn before much of another one's flood is worked off", async () => {
+  const inbound = new Channel<Inbound>(8);
+  const links = [1, 2].map((peer) => {
+    const [remote, conn] = memoryPair({ capacity: 4 * 1024 * 1024 });
+    const pair = new SessionPair().greet();
+    const link = new PeerLink(peer, { conn, session: pair.accepting, inbound, onEncoded() {} });
+    return {
+      link,
+      ended: link.run(),
+      say: (all: Outgoing[]) => remote.write(pair.dialling.encode(all)),
+    };
+  });
+  const settle = () => new Promise((resolve) => setTimeout(resolve, 5));
+  const want: Outgoing = { channel: 0, message: { type: "want", start: 0, length: 8192 } };
+  for (let n = 0; n < 10; n++) await links[0].say(Array<Outgoing>(10_000).fill(want));
+  await settle(); // whatever may wait of the flood waits now
+  await links[1].say([want]);
+  await settle();
+  let before = 0;
+  for (;;) {
+    const received = await inbound.receive();
+    assert.ok(!received.done && received.value.kind === "received");
+    if (received.value.peer === 2) break;
+    before += received.value.messages.length;
+    received.value.release();
+    await settle();
+  }
+  assert.ok(before > 1000 && before <= 2560, `${before} messages of the flood`);
+  for (const { link } of links) link.abort();
+  inbound.close();
+  await Promise.all(links.map(({ ended }) => ended));
 });
 
 Deno.test("something we must not send ends the link and surfaces from run()", async () => {

@@ -13,9 +13,9 @@ import { readSelection } from "../../src/app/selection_note.ts";
 import { SavedNodes } from "../../src/discovery/saved_nodes.ts";
 import { NameCache } from "../../src/discovery/name_cache.ts";
 import { MemoryDisk } from "../support/memory_access.ts";
+import { MemoryFiles } from "../support/memory_files.ts";
 import { openOn } from "../support/open_feed.ts";
 import { FILE_NAMES, type FileName, sleepFeeds, type StoredFeed } from "../support/stored_feeds.ts";
-import { TempFolder } from "../support/temp.ts";
 import { encryptedDirections } from "../support/wire_vectors.ts";
 import { type CaseRandom, damage, mutate } from "./mutate.ts";
 import { type ParserTarget, refusing } from "./parser_fuzz.ts";
@@ -41,9 +41,10 @@ export function feedsTarget(): ParserTarget {
         const name = random.pick(FILE_NAMES);
         changed.set(name, damaged(changed.get(name) ?? new Uint8Array(0), random));
       }
-      const access = random.below(4) === 0 ? "write" : "read";
+      const access = random.below(6) === 0 ? "write" : "read";
       const { publicKey } = feed;
-      const secretKey = random.below(2) === 0 ? feed.secretKey : undefined;
+      // Whether keys belong together says nothing of files, and costs more than all else.
+      const secretKey = access === "write" && random.below(2) === 0 ? feed.secretKey : undefined;
       refusing(TroveError, () => {
         using store = openOn(new MemoryDisk(changed), { publicKey, secretKey, access });
         for (let look = 0; look < 6; look++) {
@@ -73,13 +74,13 @@ function damaged(bytes: Uint8Array, random: CaseRandom): Uint8Array {
   return copy;
 }
 
-/** Small files by name, each with something like what belongs in it. Made in a folder of its own. */
+/** Small files by name, each with something like what belongs in it. In memory. */
 export class FilesTarget implements ParserTarget, Disposable {
   readonly name = "files";
   readonly samples: readonly Uint8Array[];
   readonly maxBytes = 700;
   readonly slackBytes = 600 * 1024;
-  readonly #temp = new TempFolder("trove-fuzz-");
+  readonly #files = new MemoryFiles("/trove-fuzz/folder");
   readonly #publicKey: Uint8Array;
 
   constructor() {
@@ -98,19 +99,12 @@ export class FilesTarget implements ParserTarget, Disposable {
       tree.slice(0, 600),
       publicKey,
     ];
-    const dat = this.#temp.folder(".dat");
-    for (const name of ["key", "tree"]) {
-      Deno.writeFileSync(join(dat, `metadata.${name}`), publicKey);
-    }
+    for (const name of ["key", "tree"]) this.#files.put(`.dat/metadata.${name}`, publicKey);
   }
 
   run(bytes: Uint8Array, random: CaseRandom): void {
-    const { path } = this.#temp;
-    const file = (name: string) => {
-      const target = join(path, name);
-      Deno.writeFileSync(target, bytes);
-      return target;
-    };
+    const { path } = this.#files;
+    const file = (name: string) => this.#files.put(name, bytes);
     refusing(TroveError, () => {
       switch (random.below(7)) {
         case 0:
@@ -141,6 +135,6 @@ export class FilesTarget implements ParserTarget, Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#temp[Symbol.dispose]();
+    this.#files[Symbol.dispose]();
   }
 }

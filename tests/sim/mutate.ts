@@ -84,7 +84,8 @@ export function damage(random: CaseRandom, bytes: Uint8Array): void {
   }
 }
 
-function noise(random: CaseRandom, length: number): Uint8Array {
+/** Bytes that say nothing. */
+export function noise(random: CaseRandom, length: number): Uint8Array {
   const bytes = new Uint8Array(length);
   for (let at = 0; at < length; at++) bytes[at] = random.next();
   return bytes;

@@ -1,9 +1,9 @@
-/** The readers of foreign bytes that need no files: wire, entries, discovery, names, proxies. */
+/** The readers of foreign bytes that need no files: wire, entries, discovery, patterns. */
 import { Buffer } from "node:buffer";
 import assert from "node:assert/strict";
 import packet from "dns-packet";
 import { fromHex, toUtf8 } from "../../src/base/bytes.ts";
-import { RemoteProtocolError, TroveError, UsageError } from "../../src/base/errors.ts";
+import { RemoteProtocolError, UsageError } from "../../src/base/errors.ts";
 import { ArchiveError } from "../../src/core/archive/archive_error.ts";
 import { childList, decodeChildren } from "../../src/core/archive/children.ts";
 import { decodeEntry, decodeIndex } from "../../src/core/archive/entry.ts";
@@ -13,7 +13,6 @@ import { WANT_BLOCKS } from "../../src/core/sync/limits.ts";
 import { decodeMessage } from "../../src/core/wire/decode.ts";
 import { FrameReader, MAX_FIRST_FRAME_BYTES, splitFrame } from "../../src/core/wire/frame.ts";
 import { decodeHaveRuns, encodeHaveRuns } from "../../src/core/wire/have_bitfield.ts";
-import { hasKey, parseLink } from "../../src/crypto/link.ts";
 import { readBencode } from "../../src/discovery/bencode_check.ts";
 import {
   answeredValues,
@@ -26,22 +25,14 @@ import {
 import { isHyperdhtAnswer } from "../../src/discovery/hyperdht_check.ts";
 import { kindOfKrpc } from "../../src/discovery/krpc_check.ts";
 import { encodeHyperswarmAnswer, readItems } from "../../src/discovery/mdns_packets.ts";
-import { readDnsAnswer, readNameFile, recordsFor } from "../../src/discovery/name_records.ts";
-import { parseName } from "../../src/discovery/name_text.ts";
-import { readHead } from "../../src/io/http_head.ts";
-import { parseAddress, parsePeer, parseProxy } from "../../src/io/peer_address.ts";
-import { connectThrough } from "../../src/io/socks5.ts";
-import { FrameDecoder, OPCODE, writeHeader } from "../../src/io/ws_frames.ts";
-import { grantWebSocket } from "../../src/io/ws_handshake.ts";
 import { readVector } from "../support/vectors.ts";
 import { recordedDirections } from "../support/wire_vectors.ts";
-import type { CaseRandom } from "./mutate.ts";
 import { type ParserTarget, refusing } from "./parser_fuzz.ts";
+import { httpTarget, namesTarget, proxiesTarget, webSocketTarget } from "./web_targets.ts";
 
 /** Of a case, in bytes: longer ones find nothing that these do not. */
 const MAX_BYTES = 600;
 
-const KEY = "6b".repeat(32);
 const LABEL = "e06652c4cd6b6ebd9af5f62a918131a71f17f75b";
 
 /** Frames as they go over a connection, without its encryption; and their messages. */
@@ -204,40 +195,14 @@ export function dhtTarget(): ParserTarget {
   };
 }
 
-/** What web servers answer about a name, and names and links as people type them. */
-export function namesTarget(): ParserTarget {
-  const { txt, file } = recordsFor(fromHex(KEY));
-  const doh = { Status: 0, Answer: [{ type: 16, TTL: 60, data: `"${txt}" "more"` }] };
-  const samples = [
-    file,
-    JSON.stringify(doh),
-    `dat://${KEY}+12/path`,
-    `dat://example.org/a?b#c`,
-    "ws://user:secret@[::1%25lo]:3282/path",
-    "socks5://name:word@127.0.0.1:1080",
-    "127.0.0.1:3282",
-  ].map(toUtf8);
-  return {
-    name: "names",
-    samples,
-    maxBytes: MAX_BYTES,
-    run(bytes) {
-      readNameFile(bytes);
-      readDnsAnswer(bytes);
-      const text = new TextDecoder().decode(bytes);
-      hasKey(text);
-      for (const parse of [parseLink, parseName, parsePeer, parseAddress, parseProxy]) {
-        refusing(UsageError, () => parse(text));
-      }
-    },
-  };
-}
-
 /** Patterns of `.datignore`. */
 export function patternsTarget(): ParserTarget {
   const samples = [
-    "**/*.log\nnode_modules\n!keep/{a,b}*\n[a-z]?/+(x|y)",
-    "*.txt\r\n!!a\n(",
+    "**/*.log\nnode_modules",
+    "!keep/{a,b}*",
+    "[a-z]?/+(x|y)",
+    "*.txt\r\n!!a",
+    "(",
     "a**b/**",
   ]
     .map(toUtf8);
@@ -259,83 +224,6 @@ export function patternsTarget(): ParserTarget {
   };
 }
 
-/** Frames of a WebSocket, in pieces. */
-export function webSocketTarget(): ParserTarget {
-  const frame = (opcode: number, length: number, mask?: Uint8Array) => {
-    const bytes = new Uint8Array(14 + length);
-    return bytes.slice(0, writeHeader(bytes, opcode, length, mask) + length);
-  };
-  const samples = [
-    frame(OPCODE.binary, 20, Uint8Array.of(1, 2, 3, 4)),
-    frame(OPCODE.binary, 300),
-    frame(OPCODE.ping, 5, Uint8Array.of(1, 2, 3, 4)),
-    frame(OPCODE.close, 2),
-    frame(OPCODE.continuation, 0),
-  ];
-  return {
-    name: "websocket",
-    samples,
-    maxBytes: MAX_BYTES,
-    run(bytes, random) {
-      const decoder = new FrameDecoder({ masked: random.below(2) === 0 });
-      const cut = random.below(bytes.length + 1);
-      refusing(RemoteProtocolError, () => {
-        for (const piece of [bytes.subarray(0, cut), bytes.subarray(cut)]) {
-          const count = decoder.decode(piece, (control) => {
-            if (control.kind === "ping") assert.ok(control.payload.length <= 125);
-          });
-          assert.ok(count <= piece.length);
-        }
-      });
-    },
-  };
-}
-
-/** Heads of HTTP, and what a SOCKS proxy answers. */
-export function proxiesTarget(): ParserTarget {
-  const samples = [
-    "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n\r\nabc",
-    "GET /x HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n" +
-    "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n",
-  ].map(toUtf8);
-  const socks = [
-    [5, 0, 5, 0, 0, 1, 127, 0, 0, 1, 9, 9],
-    [5, 2, 1, 0, 5, 0, 0, 3, 2, 65, 66, 1, 1],
-    [5, 0, 5, 5, 0, 4, ...Array(18).fill(1)],
-  ].map((bytes) => Uint8Array.from(bytes));
-  return {
-    name: "proxies",
-    samples: [...samples, ...socks],
-    maxBytes: MAX_BYTES,
-    async run(bytes, random) {
-      await readHead(streamOf(bytes, random));
-      await grantWebSocket(streamOf(bytes, random));
-      const to = { host: "example.org", port: 1 };
-      const credentials = random.below(2) === 0 ? {} : { user: "u", password: "p" };
-      try {
-        await connectThrough(streamOf(bytes, random), credentials, to);
-      } catch (error) {
-        if (!(error instanceof TroveError)) throw error;
-      }
-    },
-  };
-}
-
-/** A remote that says these bytes, in pieces, and takes anything. */
-function streamOf(bytes: Uint8Array, random: CaseRandom) {
-  let at = 0;
-  return {
-    read(into: Uint8Array): Promise<number | null> {
-      if (at >= bytes.length) return Promise.resolve(null);
-      const piece = bytes.subarray(at, at + Math.min(into.length, 1 + random.below(300)));
-      into.set(piece);
-      at += piece.length;
-      return Promise.resolve(piece.length);
-    },
-    write: (sent: Uint8Array) => Promise.resolve(sent.length),
-  };
-}
-
 export const PARSER_TARGETS: Readonly<Record<string, () => ParserTarget>> = {
   frames: framesTarget,
   bitfield: bitfieldTarget,
@@ -345,5 +233,6 @@ export const PARSER_TARGETS: Readonly<Record<string, () => ParserTarget>> = {
   names: namesTarget,
   patterns: patternsTarget,
   websocket: webSocketTarget,
+  http: httpTarget,
   proxies: proxiesTarget,
 };

@@ -5,9 +5,8 @@
  *     await using sharer = await trove(["share", folder, "--json"], { home });
  *     const { port } = await sharer.event("listening");
  */
-import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { narrowFlags } from "./sandbox.ts";
+import { flagsFor, troveCommand } from "./trove_command.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const PEERS = `${ROOT}tests/peers/`;
@@ -296,33 +295,6 @@ export async function startProgram(
     stderr: "piped",
   };
   return new Process(name, program, options);
-}
-
-/** The Deno flags of the task that runs trove, so that tests run with its permissions. */
-function troveFlags(): string[] {
-  const { tasks } = JSON.parse(Deno.readTextFileSync(`${ROOT}deno.json`));
-  const task: string = tasks.trove.command ?? tasks.trove;
-  return task.split(/\s+/).filter((word) => word.startsWith("-"));
-}
-
-/**
- * What to put in front of trove's arguments to run it as its task does.
- *
- * @param main Another main module, from the project's folder or absolute.
- * @param flags Other flags for Deno than those of the task.
- */
-export function troveCommand(main = "main.ts", flags: readonly string[] = troveFlags()): string[] {
-  return [Deno.execPath(), "run", ...flags, resolve(ROOT, main)];
-}
-
-/**
- * The permissions for a command line: those of the task; with TROVE_TEST_SANDBOX set the narrowest.
- * A program that is put in front, or a caller that sets its own flags, is left alone.
- */
-function flagsFor(args: readonly string[], { home, cwd }: ProcessOptions): string[] {
-  const usual = troveFlags();
-  if (Deno.env.get("TROVE_TEST_SANDBOX") !== "1") return usual;
-  return narrowFlags(args, { usual, home, cwd: cwd ?? Deno.cwd() });
 }
 
 /** Start trove, or another program around its main function, with these arguments. */

@@ -5,6 +5,10 @@
  */
 import { existsSync } from "node:fs";
 import { dirname, isAbsolute, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** The modules of a program that runs from its source are read when they are needed. */
+const SOURCE = fileURLToPath(new URL("../../src", import.meta.url));
 
 /** What a command needs. */
 interface Needs {
@@ -31,41 +35,70 @@ export const COMMAND_NEEDS: Readonly<Record<string, Needs>> = {
   convert: CHANGING,
   export: CHANGING,
   keys: CHANGING,
+  put: CHANGING,
+  rm: CHANGING,
+  cp: CHANGING,
+  mv: CHANGING,
+  purge: CHANGING,
   share: PEERS,
   clone: PEERS,
   pull: PEERS,
   sync: PEERS,
   download: PEERS,
   seed: PEERS,
+  serve: PEERS,
+  peers: PEERS,
   mirror: PEERS,
   repair: PEERS,
   doctor: PEERS,
 };
 
+const SYSTEM = "--allow-sys=networkInterfaces,statfs";
+
 /** Options whose value is a file that is written anew: it is put together beside its place. */
 const FILE_OPTIONS = ["--output", "-o", "--report"];
 
-/**
- * The flags for a command line.
- *
- * @param options.usual Those of the task: what is no permission for files or network is taken over.
- */
+/** Where a process is started. */
+export interface Surroundings {
+  /** The flags of the task: what is no permission for files or network is taken over. */
+  readonly usual: readonly string[];
+  readonly home: string;
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** The flags for a command line. */
 export function narrowFlags(
   args: readonly string[],
-  { usual, home, cwd }: { usual: readonly string[]; home: string; cwd: string },
+  { usual, home, cwd, env }: Surroundings,
 ): string[] {
   const needs = COMMAND_NEEDS[args.find((arg) => !arg.startsWith("-")) ?? ""] ?? LOCAL;
   const named = args.flatMap((arg, n) => pathsOf(args, arg, n, cwd));
   // What a path in an archive looks like on disk is nobody's business, least of all the top of it.
-  const own = [".dat", ".cache"].map((name) => resolve(home, name));
+  const own = [resolve(home, ".dat"), env.XDG_CACHE_HOME ?? resolve(home, ".cache")];
   const paths = [...own, archiveAbove(cwd), ...named.filter((path) => path !== "/")];
-  const list = [...new Set(paths)].map((path) => path.replaceAll(",", ",,")).join(",");
   return [
     ...usual.filter((flag) => !/^--allow-(read|write|net|sys)/.test(flag)),
-    `--allow-read=${list}`,
-    ...(needs.writes ? [`--allow-write=${list}`, "--allow-sys=networkInterfaces,statfs"] : []),
-    ...(needs.net ? [args.some(isName) ? "--allow-net" : "--allow-net=127.0.0.1,[::1]"] : []),
+    `--allow-read=${listed([...paths, SOURCE])}`,
+    ...(needs.writes ? [`--allow-write=${listed(paths)}`, SYSTEM] : []),
+    ...(needs.net ? [networkFlag(args, env)] : []),
   ];
+}
+
+/**
+ * The hosts that tests have their peers on; all of our own, where peers may come from anywhere; and
+ * everything where peers are searched, or servers are asked for a name.
+ */
+function networkFlag(args: readonly string[], env: Readonly<Record<string, string>>): string {
+  const { TROVE_DISCOVERY: discovery = "none", TROVE_HOST: host } = env;
+  if (discovery !== "none" || args.some(isName)) return "--allow-net";
+  const isBound = host !== undefined || args.some((arg) => /^--host(=|$)/.test(arg));
+  return `--allow-net=127.0.0.1,[::1]${isBound ? "" : ",0.0.0.0,[::]"}`;
+}
+
+/** As the flags take them. */
+function listed(paths: readonly string[]): string {
+  return [...new Set(paths)].map((path) => path.replaceAll(",", ",,")).join(",");
 }
 
 /** Whether an archive is asked for by a name: servers all over are asked for that. */

@@ -23,7 +23,7 @@ const MAX_WILDCARDS = 3;
 const MAX_PATTERN_LENGTH = 1000;
 
 /** Kept although hidden: the name under which a site says which archive it is. */
-const EXCEPTIONS = ["!**/.well-known/dat", "!.well-known/dat"];
+const EXCEPTIONS = ["**/.well-known/dat", ".well-known/dat"].map(compileGlob);
 
 export interface IgnoreOptions {
   /** Text of the `.datignore` file. */
@@ -45,9 +45,9 @@ export function compileIgnore(options: IgnoreOptions): (relativePath: string) =>
   const lines = [...options.extra ?? [], ...splitLines(options.datignore ?? "")]
     .filter((line) => line !== "" && line !== "!");
   const ignored: Matcher[] = [];
-  const kept: Matcher[] = [];
+  const kept: Matcher[] = [...EXCEPTIONS];
   for (const line of lines) refuseCostly(line);
-  for (const line of [...lines.flatMap((line) => toGlobs(line, options)), ...EXCEPTIONS]) {
+  for (const line of lines.flatMap((line) => toGlobs(line, options))) {
     if (line.startsWith("!")) kept.push(compileGlob(line.slice(1)));
     else ignored.push(literalOr(line, compileGlob(line)));
   }

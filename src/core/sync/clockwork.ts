@@ -60,6 +60,8 @@ function checkDownloads(state: SyncState): void {
       link.expireCancelled(state.now);
       if (!link.open || !feed.downloads) continue;
       feeds.add(feed);
+      // Nothing more is asked of it until it answers, of this feed and others.
+      if (state.isDoubtful(peer, link, feed)) peer.stalled = true;
       giveBackOverdue(state, peer, link, feed);
       giveBackExcess(state, peer, link, feed);
     }

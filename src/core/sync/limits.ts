@@ -98,6 +98,12 @@ export const MAX_BITFIELD_BYTES = 1024 * 1024;
 /** Whoever claims blocks beyond the signed length must prove one within this time of being asked. */
 export const CLAIM_MS = 30_000;
 
+/**
+ * Until it answered anything at all, such a claim keeps nobody waiting for longer than this. Whoever
+ * has answered something may be slow, and is waited for.
+ */
+export const DOUBT_MS = 5000;
+
 /** Proofs that a peer may announce and then not have, before it is not compared with any more. */
 export const MAX_PROBE_REFUSALS = 4;
 

@@ -51,7 +51,8 @@ export class Rarity {
     }
     while (search.rarityAt < this.#order.length) {
       const block = this.#order[search.rarityAt++];
-      if (block >= sources.limit || feed.isTaken(block)) continue;
+      // What the peer has not is passed over first: the feed on disk is asked about the others only.
+      if (block >= sources.limit || !link.remote.has(block) || feed.isTaken(block)) continue;
       if (feed.reader.hasBlock(block) || !feed.isWanted(block)) continue;
       if (link.offers(block)) return block;
     }

@@ -8,6 +8,7 @@ import type { WatchedFeed } from "./holdings.ts";
 import type { Effect, FeedId, PeerId, QuietEnd, Report } from "./inputs.ts";
 import {
   CLAIM_MS,
+  DOUBT_MS,
   MAX_OUTBOX_BYTES,
   MAX_PEERS,
   MAX_PER_HOST,
@@ -184,8 +185,9 @@ export class SyncState {
    */
   told(feed: FeedState): number {
     let told = feed.reader.length;
-    for (const { link } of this.linksOf(feed)) {
+    for (const { peer, link } of this.linksOf(feed)) {
       if (link.remoteLength <= told || this.isEmptyClaim(link)) continue;
+      if (this.isDoubtful(peer, link, feed)) continue;
       // Of a feed that is known in part only the block behind its end can be asked for, so nothing
       // else would ever put the claim to the test.
       const { length } = feed.reader;
@@ -197,6 +199,13 @@ export class SyncState {
   /** Whether a peer failed for too long to prove a block beyond the signed length. */
   isEmptyClaim({ doubtedSince }: FeedLink): boolean {
     return doubtedSince !== undefined && this.now - doubtedSince >= CLAIM_MS;
+  }
+
+  /** Whether a peer claims more than is signed, is silent about it, and has never answered anything. */
+  isDoubtful(peer: PeerState, { doubtedSince }: FeedLink, feed: FeedState): boolean {
+    if (doubtedSince === undefined || peer.window.rtt !== undefined) return false;
+    // Where nobody has shown anything yet there is nothing to be content with.
+    return feed.reader.length > 0 && this.now - doubtedSince >= DOUBT_MS;
   }
 
   /** Whether more than one peer takes part in a feed. */

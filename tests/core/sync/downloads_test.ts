@@ -1,12 +1,6 @@
 import assert from "node:assert/strict";
+import { ForkError, ProofError, RemoteProtocolError } from "../../../src/base/errors.ts";
 import {
-  ForkError,
-  ProofError,
-  RemoteProtocolError,
-  TroveError,
-} from "../../../src/base/errors.ts";
-import {
-  CLAIM_MS,
   MAX_BITFIELD_BYTES,
   MAX_REQUESTS,
   MAX_STRIKES,
@@ -19,46 +13,11 @@ import {
 import { encodeHaveRuns } from "../../../src/core/wire/have_bitfield.ts";
 import type { Data } from "../../../src/core/wire/messages.ts";
 import { answerFor, CoreDriver, emptyCopy, ownFeed } from "../../support/core_driver.ts";
+import { Following } from "../../support/following.ts";
 import { MemoryFeed } from "../../support/memory_feed.ts";
 
 const [A, B, C] = [1, 2, 3];
 const HUGE = Number.MAX_SAFE_INTEGER;
-
-/** Somebody who follows a feed that others have, and their remotes. */
-class Following extends CoreDriver {
-  readonly source: MemoryFeed;
-  readonly copy: MemoryFeed;
-
-  constructor(source: MemoryFeed, ...peers: readonly number[]) {
-    const copy = emptyCopy(source);
-    super(copy, { follow: true });
-    this.source = source;
-    this.copy = copy;
-    for (const peer of peers) this.open(peer);
-  }
-
-  /** Answer the Want of the first region: everything that the source has. */
-  tellAll(peer: number): void {
-    this.tell(peer, [{ start: 0, end: this.source.length }]);
-  }
-
-  tell(peer: number, runs: { start: number; end: number }[], start = 0): void {
-    const bitfield = encodeHaveRuns(runs, WANT_BLOCKS);
-    this.say(peer, { type: "have", start, length: WANT_BLOCKS, bitfield, ack: false });
-  }
-
-  /** Answer everything that was asked of a peer and not answered yet. */
-  answerAll(peer: number): void {
-    for (let asked = this.requested(peer); asked.length > 0; asked = this.requested(peer)) {
-      this.news();
-      for (const index of asked) this.answer(peer, index);
-    }
-  }
-
-  answer(peer: number, index: number, change: Partial<Data> = {}): void {
-    this.say(peer, { ...answerFor(this.source, this.copy, index), ...change });
-  }
-}
 
 /** `count` numbers from `start` on. */
 function run(start: number, count: number): number[] {
@@ -380,40 +339,6 @@ Deno.test("a block that is not wanted any more is let go when it comes, and had 
   driver.news();
   driver.give({ kind: "want", feed: 0, ranges: [{ start: 2, end: 4 }] });
   assert.deepEqual(driver.requested(A), [2]);
-});
-
-Deno.test("a liar's length keeps nobody from being complete for long", () => {
-  const driver = new Following(ownFeed(10), A);
-  driver.have(B, 0, HUGE); // not linked: no effect
-  driver.open(B);
-  driver.have(B, 0, HUGE);
-  driver.tellAll(A);
-  driver.answerAll(A);
-  // B refuses whatever it is asked for, block after block.
-  for (let second = 0; second < 2 * CLAIM_MS / 1000; second++) {
-    for (const index of driver.requested(B).slice(-5)) {
-      driver.say(B, { type: "unhave", start: index, length: 1 });
-    }
-    driver.pass(1000, A, B);
-    driver.answerAll(A);
-    if (driver.reportsOf("complete").length > 0) break;
-  }
-  assert.equal(driver.reportsOf("complete").length, 1);
-  assert.ok(driver.now <= CLAIM_MS + 2000, `${driver.now} ms`);
-  assert.equal(driver.copy.blocks.size, 10);
-  driver.pass(2000, A, B);
-  assert.ok(driver.ended.get(B) instanceof TroveError, "and the liar is dropped");
-});
-
-Deno.test("when the only peer that told of more is gone, what is here is complete", () => {
-  const driver = new Following(ownFeed(10), A, B);
-  driver.tellAll(A);
-  driver.answerAll(A);
-  driver.have(B, 10, 1);
-  driver.open(C);
-  const before = driver.reportsOf("complete").length;
-  driver.unlinked(B);
-  assert.equal(driver.reportsOf("complete").length, before + 1);
 });
 
 Deno.test("a follower is not complete before anybody answered, nor when its peers are gone", () => {
