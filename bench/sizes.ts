@@ -16,7 +16,7 @@ export async function measureSizes({ gigabytes, quick }: PartOptions): Promise<M
     using temp = new WorkFolder();
     const name = `one file of ${size < 1 ? `${size * 1024} MiB` : `${size} GiB`}`;
     console.error(name);
-    const workload = oneFile(name, size * GIB / (quick ? 10 : 1));
+    const workload = oneFile(name, size * GIB / (quick ? 8 : 1));
     const folder = temp.folder("data");
     workload.write(folder);
     const prepared = { workload, folder, expected: digestTree(folder) };

@@ -49,7 +49,7 @@ export async function measureSparse({ runs, quick }: PartOptions): Promise<Measu
   await installNativePeers();
   using temp = new WorkFolder();
   const [folder, home] = ["folder", "home"].map((name) => temp.folder(name));
-  const divisor = quick ? 10 : 1;
+  const divisor = quick ? 8 : 1;
   const small = nestedFiles(SMALL_FILES / divisor);
   small.write(folder);
   oneFile("sparse", LARGE_MIB / divisor * MIB).write(folder);

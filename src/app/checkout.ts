@@ -313,7 +313,7 @@ export function mapWorkingFiles(
 ): void {
   const { contentFiles, content } = archive;
   if (contentFiles === undefined || content === undefined) return;
-  contentFiles.setFiles([...contentFilesOf(archive, version)], held ?? content);
+  contentFiles.setFiles(contentFilesOf(archive, version), held ?? content);
 }
 
 /**
