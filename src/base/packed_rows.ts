@@ -38,7 +38,7 @@ export class PackedRows<Column extends string> {
   /** The new row's number. */
   push(values: Readonly<Record<Column, number>>, text: string): number {
     const row = this.#count;
-    if (row === this.#textAt.length) this.#resize(Math.ceil(row * GROWTH));
+    if (row === this.#textAt.length) this.#resize(Math.max(FIRST_ROWS, Math.ceil(row * GROWTH)));
     for (const name of this.#names) this.#columns[name][row] = values[name];
     this.#textAt[row] = this.#textsEnd;
     this.#textBytes[row] = this.#pushText(text);
