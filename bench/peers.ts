@@ -15,7 +15,7 @@ import { WorkFolder } from "./work_folder.ts";
 
 const MIB = 2 ** 20;
 /** Bytes that all clones together get. */
-const TOTAL_MIB = 512;
+const TOTAL_MIB = 256;
 /**
  * Part of the rate with the fewest peers that is left with the most. Each link has work of its own,
  * a keystream and its hashes, messages and their frames, and each clone asks for its own entries and

@@ -22,7 +22,7 @@ const LARGE = "large.bin";
 const LARGE_MIB = 512;
 const SMALL_FILES = 20_000;
 /** Small files that are read, and ranges of the large one. */
-const FILES_READ = 5;
+const FILES_READ = 100;
 const RANGES = 20;
 const RANGE_BYTES = 10_000;
 /**
