@@ -99,7 +99,7 @@ export function useEarlier(main: string): void {
 const WATCH_MS = 20;
 
 /** Keeps what the kernel forgets of a process when it ends: largest resident set, processor time. */
-class ProcessWatch implements Disposable {
+export class ProcessWatch implements Disposable {
   peak = 0;
   cpuSeconds = 0;
   readonly #timer: ReturnType<typeof setInterval>;

@@ -26,7 +26,7 @@ export async function installNativePeers(): Promise<void> {
     if (!(await npm.output()).success) throw new Error(`Cannot install the peers in "${CACHE}"`);
     Deno.writeTextFileSync(STAMP, lock);
   }
-  for (const program of ["common", "share_folder", "clone_folder"]) {
+  for (const program of ["common", "share_folder", "clone_folder", "read_files"]) {
     Deno.copyFileSync(join(PROGRAMS, `${program}.js`), join(CACHE, `${program}.js`));
   }
 }
@@ -49,7 +49,7 @@ function copyFolder(from: string, to: string): void {
 
 /** Start a peer program in Node. */
 export function nativePeer(
-  program: "share_folder" | "clone_folder",
+  program: "share_folder" | "clone_folder" | "read_files",
   args: readonly string[],
   options: ProcessOptions,
 ): Promise<Process> {

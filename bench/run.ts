@@ -1,8 +1,8 @@
 /**
  * How fast trove is, next to real peers in the same run, and how much memory it takes.
  *
- * deno task bench [--runs N] [--only startup|large|small|memory|scale]... [--quick] [--real]
- *     [--pair PAIR]... [--earlier FOLDER]
+ * deno task bench [--runs N] [--only PART]... [--quick] [--real] [--pair PAIR]... [--earlier FOLDER]
+ *     [--entries N,N...] [--gigabytes N,N...] [--peers N,N...] [--idle SECONDS]
  *
  *   startup  `trove --version` and `trove status` beside an empty script
  *   large    one file of 256 MiB: real peers, trove, one of each both ways, and trove with hash and
@@ -12,6 +12,18 @@
  *   scale    imports of 1,000 to 100,000 files in a tree and of 8,000 in one folder: trove, and real
  *            peers at the smallest and in the one folder; with --real at every size. Only if asked
  *            for, as it takes long and a lot of room: TMPDIR says where.
+ *   flat     the import of 8,000 files in one folder; with --real beside a real peer, which takes
+ *            minutes
+ *   entries  memory and time over the number of entries: import, sharing, clone, listing
+ *   updates  one file that changes among so many entries, until it is published and cloned
+ *   sizes    memory of both sides over the size of one file
+ *   overhead what `.dat` takes against what the format demands
+ *   sparse   a few files, and some ranges, out of a large archive that is not here
+ *   idle     100 archives at rest, without peers and with 20
+ *   peers    one clone from 1 to 64 sources, and one source to 1 to 64 clones
+ *
+ * `--entries` (1000,10000,100000), `--gigabytes` (0.25,4), `--peers` (1,4,16,64) and `--idle` (60)
+ * say with what. A million entries, 16 GiB and the clones of them take long and a lot of room.
  *
  * Each run measures every pair once, one after the other, so that whatever slows the machine down
  * slows all of them. `--pair` chooses some of the pairs, and `--earlier` adds the trove in another
@@ -33,15 +45,18 @@ import {
 } from "./measure.ts";
 import { installNativePeers } from "./native_peers.ts";
 import { summarize, table } from "./report.ts";
+import { type PartOptions, partTable } from "./part.ts";
+import { measureOwnParts, OWN_PARTS } from "./parts.ts";
 import { measureScale, scaleTable } from "./scale.ts";
 import { measureStartup, startupTable } from "./startup.ts";
 
 const MIB = 1024 * 1024;
 const RESULTS = fileURLToPath(new URL("results/", import.meta.url));
-const PARTS = ["startup", "large", "small", "memory", "scale"] as const;
+const PAIR_PARTS = ["large", "small", "memory"] as const;
+const PARTS = ["startup", ...PAIR_PARTS, "scale", ...OWN_PARTS] as const;
 type Part = typeof PARTS[number];
 /** Parts that measure somebody who shares and somebody who clones. */
-type PairPart = Exclude<Part, "scale" | "startup">;
+type PairPart = typeof PAIR_PARTS[number];
 
 interface Plan {
   readonly workload: Workload;
@@ -71,11 +86,8 @@ function plans(
   }));
 }
 
-interface BenchOptions {
-  readonly runs: number;
+interface BenchOptions extends PartOptions {
   readonly parts: readonly Part[];
-  readonly quick: boolean;
-  readonly real: boolean;
   readonly pairs: readonly string[];
   readonly earlier?: string;
 }
@@ -90,6 +102,10 @@ function readOptions(): BenchOptions {
       real: { type: "boolean", default: false },
       pair: { type: "string", multiple: true, default: [] },
       earlier: { type: "string" },
+      entries: { type: "string", default: "1000,10000,100000" },
+      gigabytes: { type: "string", default: "0.25,4" },
+      peers: { type: "string", default: "1,4,16,64" },
+      idle: { type: "string", default: "60" },
     },
   });
   const runs = Number(values.runs ?? (values.quick ? 1 : 3));
@@ -101,7 +117,19 @@ function readOptions(): BenchOptions {
   });
   const usual = PARTS.filter((part) => part !== "scale");
   const { quick, real, pair: pairs, earlier } = values;
-  return { runs, parts: parts.length > 0 ? parts : usual, quick, real, pairs, earlier };
+  return {
+    ...{ runs, parts: parts.length > 0 ? parts : usual, quick, real, pairs, earlier },
+    entries: numbersIn(values.entries),
+    gigabytes: numbersIn(values.gigabytes),
+    peers: numbersIn(values.peers),
+    idleSeconds: numbersIn(values.idle)[0],
+  };
+}
+
+function numbersIn(text: string): number[] {
+  const numbers = text.split(",").map(Number);
+  if (!numbers.every((number) => number > 0)) throw new Error(`Cannot measure with "${text}"`);
+  return numbers.sort((a, b) => a - b);
 }
 
 /** Measure every pair of every plan, run by run. */
@@ -142,18 +170,22 @@ const options = readOptions();
 if (options.earlier !== undefined) useEarlier(resolve(options.earlier, "main.ts"));
 const startup = options.parts.includes("startup") ? await measureStartup(options) : undefined;
 if (startup !== undefined) console.log(startupTable(startup, { judged: !options.quick }));
-const pairParts = options.parts.filter((part) => part !== "scale" && part !== "startup");
+const pairParts = PAIR_PARTS.filter((part) => options.parts.includes(part));
 if (pairParts.length > 0 || options.parts.includes("scale")) await installNativePeers();
 const rounds = pairParts.length > 0 ? await measureAll(plans(pairParts, options)) : [];
 const rows = summarize(rounds);
 if (rows.length > 0) console.log(table(rows, { judged: !options.quick }));
 const scale = options.parts.includes("scale") ? await measureScale(options) : [];
 if (scale.length > 0) console.log(scaleTable(scale, { judged: !options.quick }));
+const ownParts = OWN_PARTS.filter((part) => options.parts.includes(part));
+const own = await measureOwnParts(ownParts, options, (measured) => {
+  console.log(`\n${partTable(measured, { judged: !options.quick })}`);
+});
 
 Deno.mkdirSync(RESULTS, { recursive: true });
 const machine = { deno: Deno.version.deno, os: Deno.build.os, cpus: navigator.hardwareConcurrency };
 const time = new Date().toISOString();
 const path = `${RESULTS}${time.replaceAll(":", "-")}.json`;
-const results = { time, machine, options, startup, rows, rounds, scale };
+const results = { time, machine, options, startup, rows, rounds, scale, ...own };
 Deno.writeTextFileSync(path, JSON.stringify(results, null, 2));
 console.log(`\nMB = 10^6 bytes; all samples in ${path}`);

@@ -31,6 +31,7 @@ import { FollowedVersion } from "./followed_version.ts";
 import { findGone, type Gone, type GoneFile } from "./gone_files.ts";
 import { listNames, Obstacles, pathOf } from "./obstacles.ts";
 import type { Archive } from "./open_archive.ts";
+import { replacing } from "./packed_files.ts";
 import { PathHistory } from "./path_history.ts";
 import { needsOf } from "./plan_needs.ts";
 import {
@@ -203,7 +204,7 @@ function planFrom(
   const isTaken = (file: PlannedFile) => !kept.has(file) && file.seq > (history.base ?? 0);
   const live = files.files.filter((file) => !kept.has(file));
   const toPlace = survey.toPlace.filter(({ file }) => file.blocks > 0)
-    .map(({ file, before }) => ({ ...file, before }));
+    .map(({ file, before }) => replacing(file, before));
   const emptyFiles = files.emptyFiles.filter(isTaken);
   return {
     version,
@@ -313,7 +314,7 @@ export function mapWorkingFiles(
 ): void {
   const { contentFiles, content } = archive;
   if (contentFiles === undefined || content === undefined) return;
-  contentFiles.setFiles([...contentFilesOf(archive, version)], held ?? content);
+  contentFiles.setFiles(contentFilesOf(archive, version), held ?? content);
 }
 
 /**

@@ -15,6 +15,7 @@ import { lookAt } from "../io/folder.ts";
 import type { Emit } from "./events.ts";
 import type { FollowedVersion } from "./followed_version.ts";
 import type { Archive } from "./open_archive.ts";
+import { PackedFiles } from "./packed_files.ts";
 import type { PlanNeeds } from "./plan_needs.ts";
 
 /**
@@ -117,6 +118,8 @@ export function planFiles(archive: Archive, emit: Emit, scope: PlanScope = {}): 
   const walk = () => walkFiles(version, (file) => hidden.push(file));
   const walked = scope.files ?? runItems(walk(), archive.entry);
   const aliases = new DatAliases(dir, join(dir, ".dat"));
+  // What somebody chose is seldom much, and may be taken apart.
+  const packed = new PackedFiles(dir);
   const files: PlannedFile[] = [];
   const folders: PlannedFile[] = [];
   const unselected: PlannedFile[] = [];
@@ -142,7 +145,10 @@ export function planFiles(archive: Archive, emit: Emit, scope: PlanScope = {}): 
     else if (kind === "file" && stat.blocks === 0 && stat.size > 0) {
       refuse(path, `it has ${stat.size} bytes and no blocks`);
     } else {
-      const file = { path, seq, target: join(dir, ...safe.components), ...stat };
+      const isPacked = kind === "file" && scope.files === undefined;
+      const file = isPacked
+        ? packed.add({ path, seq, stat })
+        : { path, seq, target: join(dir, ...safe.components), ...stat };
       if (kind === "directory") folders.push(file);
       else files.push(file);
     }

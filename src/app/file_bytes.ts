@@ -36,7 +36,9 @@ export async function* fileBytes(
   const wrong = () => new ProofError(`Cannot read "${file.path.slice(1)}": its blocks are others`);
   let { block, at } = await seek(view, stat, order, range.start) ?? { block: last, at: 0 };
   for (; block < last && at < range.end; block++) {
-    await order.need({ start: block, end: Math.min(last, block + AHEAD) });
+    // Nobody wants what comes after the range; of smaller blocks fewer are asked for at once.
+    const ahead = Math.min(AHEAD, Math.ceil((range.end - at) / USUAL_BLOCK_BYTES));
+    await order.need({ start: block, end: Math.min(last, block + ahead) });
     const bytes = view.readBlock(file, block);
     const from = Math.max(0, range.start - at);
     const to = Math.min(bytes.length, range.end - at);

@@ -61,9 +61,9 @@ export class FollowedVersion {
   /** By path. */
   readonly #kept = new Map<string, PlannedFile>();
   readonly #pending = new Map<string, Pending>();
-  /** The content blocks of live files, and how many files begin at a block. */
+  /** The content blocks of live files, and where more files than one begin. */
   readonly #blocks = new RangeSet();
-  readonly #begins = new Map<number, number>();
+  readonly #shared = new Set<number>();
   #files = 0;
   #bytes = 0;
 
@@ -254,7 +254,7 @@ export class FollowedVersion {
     const left = new RangeSet(this.#blocks);
     for (const { offset, blocks } of gone) {
       if (blocks === 0) continue;
-      if (this.#begins.get(offset) !== 1) return false;
+      if (this.#shared.has(offset)) return false;
       left.remove(offset, offset + blocks);
     }
     for (const { offset, blocks } of coming) {
@@ -277,8 +277,8 @@ export class FollowedVersion {
     this.#files++;
     if (file.blocks === 0) return;
     this.#bytes += file.size;
+    if (this.#blocks.has(file.offset)) this.#shared.add(file.offset);
     this.#blocks.add(file.offset, file.offset + file.blocks);
-    this.#begins.set(file.offset, (this.#begins.get(file.offset) ?? 0) + 1);
   }
 
   /** Left to the user: not counted, and its blocks are not ours to want. */
@@ -302,7 +302,6 @@ export class FollowedVersion {
       if (file.blocks > 0) this.#bytes -= file.size;
     }
     this.#blocks.remove(file.offset, file.offset + file.blocks);
-    this.#begins.delete(file.offset);
   }
 }
 

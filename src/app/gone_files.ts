@@ -54,15 +54,18 @@ export async function findGone(
   const warnings: { code: string; message: string }[] = [];
   if (keepDeleted) return { files, folders, vacant, warnings };
   // One that is replaced stays until the new one is complete, or for good if it is not selected.
-  const live = new Set(
-    [...version.files, ...version.emptyFiles, ...version.unselected].map(({ target }) => target),
-  );
+  let live: Set<string> | undefined;
+  const isLive = (target: string) => {
+    const { files, emptyFiles, unselected } = version;
+    live ??= new Set([...files, ...emptyFiles, ...unselected].map(({ target }) => target));
+    return live.has(target);
+  };
   const parents = new Map<string, string | undefined>();
   for (const { type, path, stat } of changesSince(archive, version, history.applied)) {
     const safe = safePath(path, { windows: Deno.build.os === "windows" });
     if (type !== "del" || safe.kind === "refused") continue;
     const target = join(dir, ...safe.components);
-    if (live.has(target) || obstacleAbove(dir, target, parents) !== undefined) continue;
+    if (isLive(target) || obstacleAbove(dir, target, parents) !== undefined) continue;
     if (kindOfMode(stat.mode) === "directory") {
       const isGone = !hasFolder(archive, version, path);
       if (isGone && lookAt(target)?.isDirectory) folders.push(target);

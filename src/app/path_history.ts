@@ -81,9 +81,9 @@ export class PathHistory {
 
   /** Whether the archive put a file at this path of this folder before, or the owner had it there. */
   wasPut(planned: PlannedFile): boolean {
-    const { path, seq, ...file } = planned;
+    const { path, seq } = planned;
     if (this.wasApplied(planned)) return true;
-    if (this.#isHeld(file) && this.isNamedAt(seq)) return true;
+    if (this.#isHeld(planned) && this.isNamedAt(seq)) return true;
     if (this.#placed !== undefined) return this.#placed(path) !== undefined;
     if (this.synced > 0 && this.#hadFile(path)) return true;
     // The blocks of older entries are given up when a newer version is applied.

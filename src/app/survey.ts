@@ -79,7 +79,7 @@ class Surveyor {
   readonly #files: VersionFiles;
   readonly #history: PathHistory;
   readonly #options: DownloadChoices & { obstacles: Obstacles };
-  readonly #live: ReadonlySet<string>;
+  #live: ReadonlySet<string> | undefined;
   readonly #parents = new Map<string, string | undefined>();
   readonly #found: Survey = {
     placed: [],
@@ -102,7 +102,6 @@ class Surveyor {
     this.#files = files;
     this.#history = history;
     this.#options = options;
-    this.#live = new Set([...files.files, ...files.emptyFiles].map(({ target }) => target));
   }
 
   async survey(): Promise<Survey> {
@@ -270,11 +269,18 @@ class Surveyor {
     return await isWhole() ? "undressed" : "edited";
   }
 
+  /** Whether the version has a file there. Few are ever asked about. */
+  #isLive(target: string): boolean {
+    const { files, emptyFiles } = this.#files;
+    this.#live ??= new Set([...files, ...emptyFiles].map(({ target }) => target));
+    return this.#live.has(target);
+  }
+
   /** Whether what stands there is a file of ours that the version has not. */
   async #mayGo(target: string): Promise<boolean> {
     const { inTheWay } = this.#found;
     if (inTheWay.has(target)) return true;
-    if (this.#live.has(target)) return false;
+    if (this.#isLive(target)) return false;
     if (!await this.#history.isOurs(pathOf(this.#archive.paths.dir, target), target)) return false;
     inTheWay.add(target);
     return true;

@@ -1,10 +1,12 @@
 /** `trove cat <path>...` */
+import type { BlockOrder } from "../app/archive_source.ts";
 import { ArchiveView } from "../app/archive_view.ts";
 import { fileBytes } from "../app/file_bytes.ts";
 import { type ChosenFile, ChosenFiles, findFile, hashFile } from "../app/read_files.ts";
 import { UsageError } from "../base/errors.ts";
 import { addCommand, type CommandLine } from "./command_line.ts";
 import type { CommandContext } from "./context.ts";
+import { archiveIn, pathIn } from "./links.ts";
 import { addDirOption, addVersionOption } from "./options.ts";
 import { addPlaceOptions, isAtPeers, LINK_HELP, openLink, type PlaceOptions } from "./places.ts";
 
@@ -45,8 +47,8 @@ async function cat(
       if (!isAtPeers(path, world)) {
         throw new UsageError(`Cannot print "${path}" and what a link names in one go`);
       }
-      if (!await catLink(path, options, context)) return;
     }
+    for (const links of runsOf(paths)) if (!await catLinks(links, options, context)) return;
     return;
   }
   using chosen = new ChosenFiles(paths, { world, dir: options.dir, version: options.version });
@@ -71,19 +73,39 @@ function recordOf(chosen: ChosenFile): object {
   return { path, size, mode, mtime, blocks, offset, version: seq, sha256 };
 }
 
-/** Fetch and print one file. Answers false when nobody reads any more. */
-async function catLink(
-  link: string,
+/** Links in their order, those next to each other that mean one archive together. */
+function runsOf(links: readonly string[]): string[][] {
+  const runs: string[][] = [];
+  for (const link of links) {
+    const last = runs.at(-1);
+    if (last !== undefined && archiveIn(last[0]) === archiveIn(link)) last.push(link);
+    else runs.push([link]);
+  }
+  return runs;
+}
+
+/** Fetch and print files of one archive. Answers false when nobody reads any more. */
+async function catLinks(
+  links: readonly string[],
   options: CatOptions,
   context: CommandContext,
 ): Promise<boolean> {
-  const { output } = context;
-  await using place = await openLink(link, options, context);
+  // Its entries are fetched once for all of them.
+  await using place = await openLink(links[0], options, context);
   using held = place.source.hold();
   const version = options.version ?? place.version ?? held.version;
   const view = new ArchiveView(held.archive, version);
-  const file = findFile(view, place.path);
+  const files = links.map((link) => findFile(view, pathIn(link)));
   using order = place.source.order(place.signal);
+  for (const file of files) if (!await catFile({ view, file }, order, context)) return false;
+  return true;
+}
+
+async function catFile(
+  { view, file }: ChosenFile,
+  order: BlockOrder,
+  { output }: CommandContext,
+): Promise<boolean> {
   if (output.json) {
     for await (const _ of fileBytes(view, file, order)) {
       // Fetched and verified: it is read again for its hash.

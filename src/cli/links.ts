@@ -20,6 +20,11 @@ export function folderOf(link: string): string {
   return link.replace(/^[a-z]+:\/\//i, "").replace(/[/+?#].*$/, "");
 }
 
+/** A link without the path in it: alike for all that means the same version of an archive. */
+export function archiveIn(link: string): string {
+  return /^(?:[a-z]+:\/\/)?[^/?#]+/i.exec(link)?.[0] ?? link;
+}
+
 /** The path in the archive that is behind a link, with a slash before it; `/` if there is none. */
 export function pathIn(link: string): string {
   const [, path = "/"] = /^(?:[a-z]+:\/\/)?[^/?#]+(\/[^?#]*)?/i.exec(link) ?? [];

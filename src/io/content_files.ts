@@ -8,6 +8,7 @@ import { EMPTY_BYTES } from "../base/bytes.ts";
 import { ObstacleError, StorageError, TroveError } from "../base/errors.ts";
 import type { BlockRange, BlockSpan, BlockStore } from "../core/feed/block_store.ts";
 import { BufferPool } from "./buffer_pool.ts";
+import { ContentSlots, covers, NOTHING_HELD, type Slot, stateOf } from "./content_slots.ts";
 import { BLOCK_BYTES } from "./file_blocks.ts";
 import { dress, ensurePrivateFolder, type FileMark, finishFile } from "./finish_file.ts";
 import { ensureFolder, lookAt } from "./folder.ts";
@@ -47,14 +48,18 @@ export interface HeldBlocks {
   nextHeld(from: number, to: number): number;
 }
 
-interface Slot {
-  file: ContentFile;
-  /** Other names for the very same blocks; they get a copy. */
-  copies: ContentFile[];
+/** A file that blocks come for. */
+interface Active {
+  slot: Slot;
   /** Blocks that are not here yet. */
   missing: number;
-  /** Whether its bytes lie under its own name, or in the staging folder. */
-  place: "final" | "staged";
+}
+
+/** Bytes for a place in a file. */
+interface Write {
+  readonly active: Active;
+  readonly offset: number;
+  readonly bytes: Uint8Array;
 }
 
 /** Blocks that were read and sent; as many as one peer's outbox holds. */
@@ -71,11 +76,14 @@ export class ContentFiles implements BlockStore {
   /** The file that was used last, and where its cursor is. */
   #last: Deno.FsFile | undefined;
   #position = 0;
-  /** By first block. */
-  #slots: Slot[] = [];
+  readonly #slots: ContentSlots;
   #recent: Slot | undefined;
-  #writes: { slot: Slot; offset: number; bytes: Uint8Array }[] = [];
-  #finished: Slot[] = [];
+  /** Which blocks are here, by the one who said last which files they belong to. */
+  #held: HeldBlocks = NOTHING_HELD;
+  /** By first block; those that are not complete, or whose last block just came. */
+  readonly #active = new Map<number, Active>();
+  #writes: Write[] = [];
+  #finished: Active[] = [];
   #mapped = false;
   /**
    * Told of a complete file that cannot have its name because something else has it; without this,
@@ -90,6 +98,7 @@ export class ContentFiles implements BlockStore {
   constructor(options: { dir: string; staging: string }) {
     this.#dir = options.dir;
     this.#staging = options.staging;
+    this.#slots = new ContentSlots(options.dir);
   }
 
   /** Whether it was said which files the blocks belong to: without that none can be read. */
@@ -100,20 +109,31 @@ export class ContentFiles implements BlockStore {
   /**
    * Say which files the blocks belong to from now on. Files must not overlap, except that several
    * may have exactly the same blocks.
+   *
+   * @param files Gone through once, and none of them is kept.
    */
-  setFiles(files: readonly ContentFile[], held: HeldBlocks): void {
+  setFiles(files: Iterable<ContentFile>, held: HeldBlocks): void {
     this.flush();
+    const unnamed = new Set<number>();
+    this.#slots.set(files, (file) => {
+      const { place, missing } = stateOf(file, held);
+      if (place === "staged" && missing === 0) unnamed.add(file.offset);
+      return place;
+    });
     this.#handles.closeAll();
     this.#mapped = true;
-    const sorted = [...files].sort((a, b) => a.offset - b.offset);
-    this.#slots = [];
+    this.#held = held;
     this.#recent = undefined;
-    for (const file of sorted) {
-      const last = this.#slots.at(-1);
-      if (last?.file.offset === file.offset) last.copies.push(file);
-      else this.#slots.push(slotOf(file, held));
-    }
-    this.#finished = this.#slots.filter(isUnnamed);
+    this.#active.clear();
+    this.#finished = [];
+    for (const offset of unnamed) this.#finish(this.#slots.at(offset)!);
+  }
+
+  /** Complete in the staging folder: a process ended before the file got its name. */
+  #finish(slot: Slot): void {
+    const active = { slot, missing: 0 };
+    this.#active.set(slot.file.offset, active);
+    this.#finished.push(active);
   }
 
   /**
@@ -126,43 +146,42 @@ export class ContentFiles implements BlockStore {
    */
   changeFiles(changes: FileChanges, held: HeldBlocks): void {
     this.flush();
+    this.#held = held;
     this.#recent = undefined;
     this.#last = undefined;
-    const gone = new Map<number, Set<string>>();
     for (const { target, offset } of changes.gone) {
       this.#handles.close(target);
-      const targets = gone.get(offset);
-      if (targets === undefined) gone.set(offset, new Set([target]));
-      else targets.add(target);
+      const slot = this.#slots.at(offset);
+      if (slot === undefined) continue;
+      const [file, ...copies] = [slot.file, ...slot.copies].filter((one) => one.target !== target);
+      if (file === undefined) this.#remove(offset);
+      else if (copies.length < slot.copies.length) this.#replace({ ...slot, file, copies });
     }
-    if (gone.size > 0) {
-      this.#slots = this.#slots.filter((slot) => this.#keeps(slot, gone.get(slot.file.offset)));
-      this.#finished = this.#finished.filter((slot) => this.#find(slot.file.offset) === slot);
-    }
-    const fresh = new Map<number, Slot>();
+    this.#finished = this.#finished.filter((one) => this.#active.get(one.slot.file.offset) === one);
     for (const file of changes.come) {
       this.#handles.close(file.target);
-      const before = this.#slots[this.#after(file.offset) - 1];
-      const same = before?.file.offset === file.offset ? before : fresh.get(file.offset);
-      if (same !== undefined) same.copies.push(file);
-      else fresh.set(file.offset, slotOf(file, held));
+      const same = this.#slots.at(file.offset);
+      if (same !== undefined) {
+        this.#replace({ ...same, copies: [...same.copies, file] });
+        continue;
+      }
+      const { place, missing } = stateOf(file, held);
+      const slot = { file, copies: [], place };
+      this.#slots.put(slot);
+      if (place === "staged" && missing === 0) this.#finish(slot);
     }
-    if (fresh.size === 0) return;
-    this.#slots = [...this.#slots, ...fresh.values()].sort((a, b) => a.file.offset - b.file.offset);
-    for (const slot of fresh.values()) if (isUnnamed(slot)) this.#finished.push(slot);
   }
 
-  /** Take places from a slot. Answers false if none is left. */
-  #keeps(slot: Slot, gone: ReadonlySet<string> | undefined): boolean {
-    if (gone === undefined) return true;
-    const [file, ...copies] = [slot.file, ...slot.copies].filter(({ target }) => !gone.has(target));
-    if (file === undefined) {
-      this.#handles.close(this.stagingPath(slot.file.offset));
-      return false;
-    }
-    slot.file = file;
-    slot.copies = copies;
-    return true;
+  #remove(offset: number): void {
+    this.#handles.close(this.stagingPath(offset));
+    this.#slots.delete(offset);
+    this.#active.delete(offset);
+  }
+
+  #replace(slot: Slot): void {
+    this.#slots.put(slot);
+    const active = this.#active.get(slot.file.offset);
+    if (active !== undefined) active.slot = slot;
   }
 
   /** Where the blocks of a file that is not complete grow. */
@@ -210,15 +229,21 @@ export class ContentFiles implements BlockStore {
         { hint: "the archive itself is damaged; tell its owner" },
       );
     }
-    this.#writes.push({ slot, offset, bytes });
-    slot.missing--;
-    if (slot.missing === 0) this.#finished.push(slot);
+    const active = this.#active.getOrInsertComputed(slot.file.offset, () => ({
+      slot,
+      missing: stateOf(slot.file, this.#held).missing,
+    }));
+    this.#writes.push({ active, offset, bytes });
+    active.missing--;
+    if (active.missing === 0) this.#finished.push(active);
     return slot.place;
   }
 
   flush(): void {
     const writes = this.#writes;
-    if (writes.some(({ slot }) => slot.place === "staged")) ensurePrivateFolder(this.#staging);
+    if (writes.some(({ active }) => active.slot.place === "staged")) {
+      ensurePrivateFolder(this.#staging);
+    }
     let done = 0;
     try {
       for (; done < writes.length; done++) this.#writeOne(writes[done]);
@@ -228,7 +253,7 @@ export class ContentFiles implements BlockStore {
     }
   }
 
-  #writeOne({ slot, offset, bytes }: { slot: Slot; offset: number; bytes: Uint8Array }): void {
+  #writeOne({ active: { slot }, offset, bytes }: Write): void {
     const path = this.#pathOf(slot);
     try {
       const file = this.#openToWrite(slot);
@@ -248,7 +273,7 @@ export class ContentFiles implements BlockStore {
     const finished = this.#finished;
     this.#finished = [];
     const settled: BlockRange[] = [];
-    for (const slot of finished) {
+    for (const { slot } of finished) {
       try {
         this.#settleOne(slot, settled);
       } catch (error) {
@@ -265,19 +290,21 @@ export class ContentFiles implements BlockStore {
     if (slot.place === "staged") {
       this.#handles.close(this.stagingPath(file.offset));
       nameFile(this.#dir, this.stagingPath(file.offset), file);
-      slot.place = "final";
+      this.#slots.settle(file.offset);
+      this.#recent = undefined;
       settled.push({ start: file.offset, end: file.offset + file.blocks });
     } else {
       this.#handles.close(file.target);
       dress(file.target, file);
     }
+    this.#active.delete(file.offset);
   }
 
   /** Working files belong to the user: giving up blocks removes nothing. */
   clear(): void {}
 
   sync(): void {
-    for (const { slot } of this.#writes) {
+    for (const { active: { slot } } of this.#writes) {
       try {
         this.#openToWrite(slot).syncDataSync();
       } catch (error) {
@@ -328,51 +355,8 @@ export class ContentFiles implements BlockStore {
   #find(block: number): Slot | undefined {
     const recent = this.#recent;
     if (recent !== undefined && covers(recent, block)) return recent;
-    const slot = this.#slots[this.#after(block) - 1];
-    if (slot === undefined || !covers(slot, block)) return undefined;
-    return this.#recent = slot;
+    return this.#recent = this.#slots.find(block);
   }
-
-  /** How many slots begin at `block` or before it. */
-  #after(block: number): number {
-    let low = 0;
-    let high = this.#slots.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.#slots[middle].file.offset <= block) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
-}
-
-function covers({ file }: Slot, block: number): boolean {
-  return block >= file.offset && block < file.offset + file.blocks;
-}
-
-/** Complete in the staging folder: a process ended before the file got its name. */
-function isUnnamed({ missing, place }: Slot): boolean {
-  return missing === 0 && place === "staged";
-}
-
-function slotOf(file: ContentFile, held: HeldBlocks): Slot {
-  let final = 0;
-  let staged = 0;
-  const end = file.offset + file.blocks;
-  // Only what is here is visited: how many blocks a file has is what a stranger says.
-  for (let block = held.nextHeld(file.offset, end); block !== -1;) {
-    if (held.hasFinal(block)) final++;
-    else if (held.hasStaged(block)) staged++;
-    block = held.nextHeld(block + 1, end);
-  }
-  // Another program keeps a half-fetched file under its own name: it is finished there.
-  const place = final > 0 ? "final" : "staged";
-  return {
-    file,
-    copies: [],
-    missing: file.blocks - final - (place === "final" ? 0 : staged),
-    place,
-  };
 }
 
 /** Dress a complete file and move it to its name. */

@@ -65,14 +65,21 @@ Deno.test("fileBytes() finds every part of a file, whatever the sizes of its blo
   }
 });
 
-Deno.test("fileBytes() asks for the blocks of the part, and few others", async () => {
+Deno.test("fileBytes() asks for the blocks of the part, and no others", async () => {
   using temp = tempFolder();
   using crafted = new CraftedArchive(temp, { history: true });
   crafted.put("/large", new Uint8Array(100 * 65_536));
   const view = new ArchiveView(crafted.archive);
   const range = { start: 50 * 65_536 + 1, end: 51 * 65_536 };
   const { order } = await read(view, "/large", range);
-  assert.deepEqual(order.ranges, [{ start: 50, end: 66 }]);
+  assert.deepEqual(order.ranges, [{ start: 50, end: 51 }]);
+  const across = { start: 50 * 65_536 - 1, end: 51 * 65_536 + 1 };
+  assert.deepEqual((await read(view, "/large", across)).order.ranges, [
+    { start: 49, end: 52 },
+    { start: 50, end: 52 },
+    { start: 51, end: 52 },
+  ]);
+  assert.deepEqual((await read(view, "/large")).order.ranges[0], { start: 0, end: 16 });
 });
 
 Deno.test("fileBytes() does not end well for an entry that is not true", async () => {

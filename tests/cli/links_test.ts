@@ -66,6 +66,9 @@ Deno.test("ls, log, status, cat, diff and export take a link, and leave nothing 
   const ran = await runIn(world, "cat", `${link}/a%20b.txt`, "--peer", shared.address);
   assert.equal(ran.code, 0, ran.stderr);
   assertSameBytes(world.stdout.bytes, Deno.readFileSync(join(dir, "a b.txt")));
+  const both = await run("cat", `${link}/big`, `${link}/a%20b.txt`, `${link}/big`);
+  assert.deepEqual(paths(both), ["/big", "/a b.txt", "/big"]);
+  assert.deepEqual([both[0].sha256, both[2].sha256], [here, here]);
   const [one, other] = [temp.join("1.tar"), temp.join("2.tar")];
   await run("export", link, "-o", one);
   assert.equal((await runIn(world, "export", dir, "-o", other)).code, 0);

@@ -89,7 +89,13 @@ Deno.test({
     assert.deepEqual(permissions.deny_import, [], "no module is fetched, from nowhere");
     assert.equal(permissions.prompt, false);
     assert.ok((permissions.allow_env as string[]).length > 10, "names of variables, and no others");
-    for (const flag of ["--max-semi-space-size=4", "--min-semi-space-size=4"]) {
+    for (
+      const flag of [
+        "--max-semi-space-size=4",
+        "--min-semi-space-size=4",
+        "--heap-growing-percent=30",
+      ]
+    ) {
       assert.ok(v8Flags.includes(flag), flag);
     }
     const program = new TextDecoder().decode(files.get(entry));

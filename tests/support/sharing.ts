@@ -40,13 +40,14 @@ export async function shareWithTrove(
   folder: string,
   options: ProcessOptions,
   extra: readonly string[] = [],
+  { deadlineMs }: { deadlineMs?: number } = {},
 ): Promise<Sharer> {
   const args = ["share", folder, "--port", "0", "--host", "127.0.0.1", "--json", ...extra];
   const process = await trove(args, options);
   try {
     const [{ link }, { host, port }] = await Promise.all([
-      process.event("archive"),
-      process.event("listening"),
+      process.event("archive", { deadlineMs }),
+      process.event("listening", { deadlineMs }),
     ]);
     return new Sharer(process, link, `${host}:${port}`);
   } catch (error) {

@@ -14,11 +14,7 @@ export interface Clash<File> {
   readonly reason: "file-in-the-way" | "folder-in-the-way" | "same-name";
 }
 
-/** What stands at a place: its path as it was spelled first, and what it is. */
-interface Taken {
-  readonly path: string;
-  readonly kind: "file" | "folder";
-}
+type Kind = "file" | "folder";
 
 type Collision = Pick<Clash<unknown>, "with" | "reason">;
 
@@ -54,7 +50,11 @@ export function foldName(name: string): string {
 
 class Places {
   readonly #fold: boolean;
-  readonly #taken = new Map<string, Taken>();
+  /** What stands at a place: its path as it was spelled first. */
+  readonly #taken: Readonly<Record<Kind, Map<string, string>>> = {
+    file: new Map(),
+    folder: new Map(),
+  };
   /** Every folder asked for, by its exact path: what was in its way, or nothing. */
   readonly #folders = new Map<string, Collision | undefined>();
 
@@ -79,19 +79,18 @@ class Places {
     return collision;
   }
 
-  take(path: string, kind: Taken["kind"]): Collision | undefined {
+  take(path: string, kind: Kind): Collision | undefined {
     if (path === "") return undefined;
     const key = this.#fold ? foldName(path) : path;
-    const other = this.#taken.get(key);
-    if (other === undefined) {
-      this.#taken.set(key, { path, kind });
-    } else if (kind === "folder" && other.kind === "file") {
-      return { with: other.path, reason: "file-in-the-way" };
-    } else if (kind === "file" && other.kind === "folder") {
-      return { with: other.path, reason: "folder-in-the-way" };
-    } else if (kind === "file" || other.path !== path) {
-      return { with: other.path, reason: "same-name" };
+    const file = this.#taken.file.get(key);
+    const folder = this.#taken.folder.get(key);
+    if (kind === "folder" && file !== undefined) return { with: file, reason: "file-in-the-way" };
+    if (kind === "file" && folder !== undefined) {
+      return { with: folder, reason: "folder-in-the-way" };
     }
+    const same = file ?? folder;
+    if (same === undefined) this.#taken[kind].set(key, path);
+    else if (kind === "file" || same !== path) return { with: same, reason: "same-name" };
     return undefined;
   }
 }
