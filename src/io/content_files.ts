@@ -8,29 +8,21 @@ import { EMPTY_BYTES } from "../base/bytes.ts";
 import { ObstacleError, StorageError, TroveError } from "../base/errors.ts";
 import type { BlockRange, BlockSpan, BlockStore } from "../core/feed/block_store.ts";
 import { BufferPool } from "./buffer_pool.ts";
+import {
+  type ContentFile,
+  covers,
+  type HeldBlocks,
+  isUnnamed,
+  type Slot,
+  slotOf,
+} from "./content_slots.ts";
 import { BLOCK_BYTES } from "./file_blocks.ts";
-import { dress, ensurePrivateFolder, type FileMark, finishFile } from "./finish_file.ts";
+import { dress, ensurePrivateFolder, FileNamer, permissionBits, stamp } from "./finish_file.ts";
 import { ensureFolder, lookAt } from "./folder.ts";
 import { HandleCache, storageError } from "./handle_cache.ts";
-import { openOrMake } from "./no_follow.ts";
+import { copyFile } from "./no_follow.ts";
 
-/** A live file of the archive that has content. */
-export interface ContentFile {
-  /** Its place on disk, absolute and known to be inside the archive's folder. */
-  readonly target: string;
-  /** First content block, and how many there are (at least 1). */
-  readonly offset: number;
-  readonly blocks: number;
-  /** First content byte, and how many there are. */
-  readonly byteOffset: number;
-  readonly size: number;
-  /** Permission bits; 0 means the usual ones. */
-  readonly mode: number;
-  /** Milliseconds since 1970. */
-  readonly mtime: number;
-  /** What a complete file may replace: nothing (null) or this; if left out, whatever is there. */
-  readonly before?: FileMark | null;
-}
+export type { ContentFile, HeldBlocks } from "./content_slots.ts";
 
 /** What became of the files that blocks belong to. */
 export interface FileChanges {
@@ -39,42 +31,30 @@ export interface FileChanges {
   readonly come: readonly ContentFile[];
 }
 
-/** Which blocks are here already. */
-export interface HeldBlocks {
-  hasFinal(block: number): boolean;
-  hasStaged(block: number): boolean;
-  /** The first block in [from, to) that is here at all, or -1. */
-  nextHeld(from: number, to: number): number;
-}
-
-interface Slot {
-  file: ContentFile;
-  /** Other names for the very same blocks; they get a copy. */
-  copies: ContentFile[];
-  /** Blocks that are not here yet. */
-  missing: number;
-  /** Whether its bytes lie under its own name, or in the staging folder. */
-  place: "final" | "staged";
+/** Bytes that wait for `flush`, and where in their file they belong. */
+interface Write {
+  readonly slot: Slot;
+  readonly offset: number;
+  readonly bytes: Uint8Array;
 }
 
 /** Blocks that were read and sent; as many as one peer's outbox holds. */
 const FREE_BUFFERS = 16;
 
-/** Bytes copied at once. */
-const COPY_BYTES = 1024 * 1024;
+/** Permission of the owner to read and to write. */
+const OWNERS = 0o600;
 
 export class ContentFiles implements BlockStore {
   readonly #dir: string;
   readonly #staging: string;
   readonly #handles = new HandleCache();
   readonly #buffers = new BufferPool(BLOCK_BYTES, FREE_BUFFERS);
-  /** The file that was used last, and where its cursor is. */
-  #last: Deno.FsFile | undefined;
-  #position = 0;
+  /** Where the cursors of open files are, if not at the beginning. */
+  readonly #cursors = new WeakMap<Deno.FsFile, number>();
   /** By first block. */
   #slots: Slot[] = [];
   #recent: Slot | undefined;
-  #writes: { slot: Slot; offset: number; bytes: Uint8Array }[] = [];
+  #writes: Write[] = [];
   #finished: Slot[] = [];
   #mapped = false;
   /**
@@ -127,7 +107,6 @@ export class ContentFiles implements BlockStore {
   changeFiles(changes: FileChanges, held: HeldBlocks): void {
     this.flush();
     this.#recent = undefined;
-    this.#last = undefined;
     const gone = new Map<number, Set<string>>();
     for (const { target, offset } of changes.gone) {
       this.#handles.close(target);
@@ -186,10 +165,10 @@ export class ContentFiles implements BlockStore {
       this.#seek(file, offset);
       let filled = 0;
       while (filled < bytes.length) {
-        const count = file.readSync(bytes.subarray(filled));
+        const count = file.readSync(filled === 0 ? bytes : bytes.subarray(filled));
         if (count === null || count === 0) return undefined;
         filled += count;
-        this.#position += count;
+        this.#cursors.set(file, offset + filled);
       }
     } catch (error) {
       throw new StorageError(`Cannot read "${path}" at byte ${offset}`, { cause: error });
@@ -221,23 +200,29 @@ export class ContentFiles implements BlockStore {
     if (writes.some(({ slot }) => slot.place === "staged")) ensurePrivateFolder(this.#staging);
     let done = 0;
     try {
-      for (; done < writes.length; done++) this.#writeOne(writes[done]);
+      for (; done < writes.length; done++) {
+        this.#writeOne(writes[done], writes[done + 1]?.slot !== writes[done].slot);
+      }
     } finally {
       // What could not be written is tried again by the next commit, before any bit speaks of it.
       this.#writes = writes.slice(done);
     }
   }
 
-  #writeOne({ slot, offset, bytes }: { slot: Slot; offset: number; bytes: Uint8Array }): void {
+  /** @param isLast Whether nothing more of the same file comes right after it. */
+  #writeOne({ slot, offset, bytes }: Write, isLast: boolean): void {
     const path = this.#pathOf(slot);
     try {
       const file = this.#openToWrite(slot);
       this.#seek(file, offset);
+      let at = offset;
       for (let rest = bytes; rest.length > 0;) {
         const count = file.writeSync(rest);
         rest = rest.subarray(count);
-        this.#position += count;
+        at += count;
+        this.#cursors.set(file, at);
       }
+      if (isLast && isUnnamed(slot)) stamp(file, slot.file);
     } catch (error) {
       if (error instanceof TroveError) throw error;
       throw storageError(`Cannot write "${path}" at byte ${offset}`, error);
@@ -248,23 +233,27 @@ export class ContentFiles implements BlockStore {
     const finished = this.#finished;
     this.#finished = [];
     const settled: BlockRange[] = [];
+    const namer = new FileNamer(this.#dir);
     for (const slot of finished) {
       try {
-        this.#settleOne(slot, settled);
+        this.#settleOne(slot, settled, namer);
       } catch (error) {
         if (this.onObstacle === undefined || !(error instanceof ObstacleError)) throw error;
         this.onObstacle(slot.file, error);
       }
     }
+    namer.end();
     return settled;
   }
 
-  #settleOne(slot: Slot, settled: BlockRange[]): void {
+  #settleOne(slot: Slot, settled: BlockRange[], namer: FileNamer): void {
     const { file } = slot;
+    if (slot.copies.length > 0) namer.end();
     for (const copy of slot.copies) this.#copy(slot, copy);
     if (slot.place === "staged") {
-      this.#handles.close(this.stagingPath(file.offset));
-      nameFile(this.#dir, this.stagingPath(file.offset), file);
+      const path = this.stagingPath(file.offset);
+      this.#handles.close(path);
+      nameFile(namer, path, file);
       slot.place = "final";
       settled.push({ start: file.offset, end: file.offset + file.blocks });
     } else {
@@ -290,13 +279,12 @@ export class ContentFiles implements BlockStore {
     this.#handles.closeAll();
   }
 
-  /** Most blocks lie behind the one before: no seek then. */
+  /** Most blocks lie behind the one before, or at the beginning of a file: no seek then. */
   #seek(file: Deno.FsFile, offset: number): void {
-    if (file === this.#last && offset === this.#position) return;
-    this.#last = undefined; // should the seek fail
+    if ((this.#cursors.get(file) ?? 0) === offset) return;
+    this.#cursors.set(file, -1); // should the seek fail
     file.seekSync(offset, Deno.SeekMode.Start);
-    this.#last = file;
-    this.#position = offset;
+    this.#cursors.set(file, offset);
   }
 
   #copy(slot: Slot, copy: ContentFile): void {
@@ -310,7 +298,7 @@ export class ContentFiles implements BlockStore {
     } catch (error) {
       throw storageError(`Cannot copy "${from}"`, error);
     }
-    nameFile(this.#dir, to, copy);
+    nameFile(new FileNamer(this.#dir), to, copy);
   }
 
   #pathOf(slot: Slot): string {
@@ -322,7 +310,7 @@ export class ContentFiles implements BlockStore {
       ensureFolder(this.#dir, slot.file.target);
       return this.#handles.open(slot.file.target, "write")!;
     }
-    return this.#handles.open(this.#pathOf(slot), "write")!;
+    return this.#handles.open(this.#pathOf(slot), "write", firstMode(slot.file))!;
   }
 
   #find(block: number): Slot | undefined {
@@ -346,53 +334,19 @@ export class ContentFiles implements BlockStore {
   }
 }
 
-function covers({ file }: Slot, block: number): boolean {
-  return block >= file.offset && block < file.offset + file.blocks;
-}
-
-/** Complete in the staging folder: a process ended before the file got its name. */
-function isUnnamed({ missing, place }: Slot): boolean {
-  return missing === 0 && place === "staged";
-}
-
-function slotOf(file: ContentFile, held: HeldBlocks): Slot {
-  let final = 0;
-  let staged = 0;
-  const end = file.offset + file.blocks;
-  // Only what is here is visited: how many blocks a file has is what a stranger says.
-  for (let block = held.nextHeld(file.offset, end); block !== -1;) {
-    if (held.hasFinal(block)) final++;
-    else if (held.hasStaged(block)) staged++;
-    block = held.nextHeld(block + 1, end);
-  }
-  // Another program keeps a half-fetched file under its own name: it is finished there.
-  const place = final > 0 ? "final" : "staged";
-  return {
-    file,
-    copies: [],
-    missing: file.blocks - final - (place === "final" ? 0 : staged),
-    place,
-  };
+/**
+ * Permission bits to make a file with, so that it need not be opened again for them; left to later
+ * where they would close it to ourselves.
+ */
+function firstMode(file: ContentFile): number | undefined {
+  const bits = permissionBits(file);
+  return (bits & OWNERS) === OWNERS ? bits : undefined;
 }
 
 /** Dress a complete file and move it to its name. */
-function nameFile(dir: string, from: string, file: ContentFile): void {
+function nameFile(namer: FileNamer, from: string, file: ContentFile): void {
+  const staged = namer.look(from);
   // The process may have ended just after this was done, and before that was noted.
-  if (lookAt(from) === undefined && lookAt(file.target)?.size === file.size) return;
-  finishFile(dir, from, file);
-}
-
-/** A copy at a private place, made anew: what lies there from before is not written through. */
-function copyFile(from: string, to: string): void {
-  try {
-    Deno.removeSync(to);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-  using source = Deno.openSync(from, { read: true });
-  using copy = openOrMake(to);
-  const piece = new Uint8Array(COPY_BYTES);
-  for (let read = source.readSync(piece); read !== null; read = source.readSync(piece)) {
-    for (let at = 0; at < read;) at += copy.writeSync(piece.subarray(at, read));
-  }
+  if (staged === undefined && lookAt(file.target)?.size === file.size) return;
+  namer.finish(from, file, staged);
 }
