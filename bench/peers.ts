@@ -5,7 +5,8 @@
  */
 import { cpSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { type Process, startProgram, trove, troveCommand } from "../tests/support/processes.ts";
+import { type Process, startProgram, trove } from "../tests/support/processes.ts";
+import { troveCommand } from "../tests/support/trove_command.ts";
 import { cloneArguments, shareWithTrove } from "../tests/support/sharing.ts";
 import { differences, digestTree, withoutModes } from "../tests/support/trees.ts";
 import { oneFile } from "./data.ts";

@@ -25,7 +25,7 @@ export interface PlanFindings {
   readonly gone: Gone;
   readonly history: PathHistory;
   /** Of the plan, what was surveyed. */
-  readonly coming: Pick<CheckoutPlan, "toPlace" | "emptyFiles">;
+  readonly coming: Pick<CheckoutPlan, "toPlace">;
 }
 
 /**
@@ -48,7 +48,7 @@ export async function applyCheckout(
     inTheWay: survey.inTheWay,
     wanted: keepsHistory ? [] : coming.toPlace,
   });
-  for (const { target } of [...coming.toPlace, ...coming.emptyFiles]) {
+  for (const target of survey.emptied) {
     if (lookAt(target)?.isDirectory) removeEmptyFolders(target);
   }
   for (const file of survey.undressed) dress(file.target, file);

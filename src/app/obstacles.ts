@@ -77,20 +77,26 @@ export function pathOf(dir: string, target: string): string {
   return target.slice(dir.length).replaceAll("\\", "/");
 }
 
-/** What stands where a folder on the way to `target` has to be: a symbolic link, or a file. */
+/**
+ * What stands where a folder on the way to `target` has to be: a symbolic link, or a file.
+ *
+ * @param missing Gets the folders that are not there, so that nobody need look for what is below.
+ */
 export function obstacleAbove(
   dir: string,
   target: string,
   known: Map<string, string | undefined>,
+  missing?: Set<string>,
 ): string | undefined {
   const folder = dirname(target);
   if (folder.length <= dir.length) return undefined;
   // Neighbours share their folder: most calls end here.
   if (known.has(folder)) return known.get(folder);
-  let obstacle = obstacleAbove(dir, folder, known);
+  let obstacle = obstacleAbove(dir, folder, known, missing);
   if (obstacle === undefined) {
-    const info = lookAt(folder);
-    if (info !== undefined && !info.isDirectory) obstacle = folder;
+    const info = missing?.has(dirname(folder)) ? undefined : lookAt(folder);
+    if (info === undefined) missing?.add(folder);
+    else if (!info.isDirectory) obstacle = folder;
   }
   known.set(folder, obstacle);
   return obstacle;

@@ -3,7 +3,7 @@
  * nothing, fetching it, replacing what the user made of it, or leaving that alone. Looks, and
  * changes nothing. Source: spec of the drive, sections 8 and 10.
  */
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type FileMark, markOf, wearsMode } from "../io/finish_file.ts";
 import { lookAt } from "../io/folder.ts";
 import type { DownloadChoices, PlannedFile, VersionFiles } from "./checkout_plan.ts";
@@ -60,6 +60,8 @@ export interface Survey {
   readonly lost: PlannedFile[];
   /** Places of files that have to go because something of another kind takes theirs. */
   readonly inTheWay: Set<string>;
+  /** Folders that have to go for the same reason, when those files are gone. */
+  readonly emptied: string[];
   /** What to tell the user: code and message. */
   readonly warnings: { code: string; message: string }[];
 }
@@ -81,6 +83,8 @@ class Surveyor {
   readonly #options: DownloadChoices & { obstacles: Obstacles };
   #live: ReadonlySet<string> | undefined;
   readonly #parents = new Map<string, string | undefined>();
+  /** Folders that are not there. */
+  readonly #missing = new Set<string>();
   readonly #found: Survey = {
     placed: [],
     undressed: [],
@@ -89,6 +93,7 @@ class Surveyor {
     beside: [],
     lost: [],
     inTheWay: new Set(),
+    emptied: [],
     warnings: [],
   };
 
@@ -222,17 +227,24 @@ class Surveyor {
       standing: this.#history.wasPut(file) ? "deleted" : "absent",
       at,
     });
-    const obstacle = obstacleAbove(this.#archive.paths.dir, target, this.#parents);
+    const obstacle = obstacleAbove(
+      this.#archive.paths.dir,
+      target,
+      this.#parents,
+      this.#missing,
+    );
     if (obstacle !== undefined) {
       if (await this.#mayGo(obstacle)) return { standing: "absent", at: target };
       return { standing: "foreign", at: obstacle, info: lookAt(obstacle) };
     }
-    const info = lookAt(target);
+    const info = this.#missing.has(dirname(target)) ? undefined : lookAt(target);
     if (info === undefined) return absent(target);
     const found = (standing: Standing): Judged => ({ standing, at: target, info });
     if (info.isDirectory) {
       const removable = await mayGoWithAll(target, (inside) => this.#mayGo(inside));
-      return removable ? { standing: "absent", at: target } : found("foreign");
+      if (!removable) return found("foreign");
+      this.#found.emptied.push(target);
+      return { standing: "absent", at: target };
     }
     if (!info.isFile) return found("foreign");
     const standing = await this.#judgeFile(file, info);

@@ -222,6 +222,8 @@ export class Synchronizer {
           this.#tellPeers();
         } else if (arm === "inbound") {
           this.#takeInbound(received.value as Inbound);
+          // Links write what they were given now: peers work while this waits for the disk.
+          await Promise.resolve();
         } else {
           this.input({ kind: "found", ...(received.value as FoundPeer) });
         }

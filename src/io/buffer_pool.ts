@@ -4,31 +4,47 @@
  */
 export class BufferPool {
   readonly #bytes: number;
-  readonly #limit: number;
-  readonly #free: ArrayBuffer[] = [];
+  /** Largest first. */
+  readonly #sizes: readonly Size[];
   /** Buffers in use, so that only what came from here is taken back, and only once. */
   readonly #lent = new WeakSet<ArrayBufferLike>();
 
   /**
-   * @param bytes Size of each buffer.
-   * @param limit How many free ones are kept.
+   * @param bytes Size of the largest buffers; there are some of a quarter and of a sixteenth as well,
+   *   for small files have small blocks.
+   * @param limit How many free ones of the largest size are kept, and as many bytes of each other.
    */
   constructor(bytes: number, limit: number) {
     this.#bytes = bytes;
-    this.#limit = limit;
+    this.#sizes = [1, 4, 16].map((part) => ({
+      bytes: Math.ceil(bytes / part),
+      limit: limit * part,
+      free: [],
+    }));
   }
 
   /** An array of `length` bytes, which may hold anything. Longer ones than the pool's are new. */
   take(length: number): Uint8Array<ArrayBuffer> {
     if (length > this.#bytes) return new Uint8Array(length);
-    const buffer = this.#free.pop() ?? new ArrayBuffer(this.#bytes);
+    const size = this.#sizes.findLast(({ bytes }) => length <= bytes)!;
+    const buffer = size.free.pop() ?? new ArrayBuffer(size.bytes);
     this.#lent.add(buffer);
     return new Uint8Array(buffer, 0, length);
   }
 
   /** Take back what `take` gave, whole or in part; nobody may read or write it any more. */
   give(bytes: Uint8Array): void {
-    if (!this.#lent.delete(bytes.buffer) || this.#free.length >= this.#limit) return;
-    this.#free.push(bytes.buffer as ArrayBuffer);
+    const { buffer } = bytes;
+    if (!this.#lent.delete(buffer)) return;
+    const size = this.#sizes.find((size) => size.bytes === buffer.byteLength)!;
+    if (size.free.length < size.limit) size.free.push(buffer as ArrayBuffer);
   }
+}
+
+interface Size {
+  /** Of each buffer. */
+  readonly bytes: number;
+  /** How many free ones are kept. */
+  readonly limit: number;
+  readonly free: ArrayBuffer[];
 }

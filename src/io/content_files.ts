@@ -3,17 +3,24 @@
  * bytes. A downloaded file grows in a private place and gets its name when it is complete, so a
  * half-fetched one never stands where people look. Source: spec of the drive, section 10.
  */
-import { join } from "node:path";
+import { join, sep } from "node:path";
 import { EMPTY_BYTES } from "../base/bytes.ts";
 import { ObstacleError, StorageError, TroveError } from "../base/errors.ts";
 import type { BlockRange, BlockSpan, BlockStore } from "../core/feed/block_store.ts";
 import { BufferPool } from "./buffer_pool.ts";
 import { ContentSlots, covers, NOTHING_HELD, type Slot, stateOf } from "./content_slots.ts";
 import { BLOCK_BYTES } from "./file_blocks.ts";
-import { dress, ensurePrivateFolder, type FileMark, finishFile } from "./finish_file.ts";
+import {
+  dress,
+  ensurePrivateFolder,
+  type FileMark,
+  FileNamer,
+  permissionBits,
+  stamp,
+} from "./finish_file.ts";
 import { ensureFolder, lookAt } from "./folder.ts";
 import { HandleCache, storageError } from "./handle_cache.ts";
-import { openOrMake } from "./no_follow.ts";
+import { copyFile } from "./no_follow.ts";
 
 /** A live file of the archive that has content. */
 export interface ContentFile {
@@ -65,17 +72,16 @@ interface Write {
 /** Blocks that were read and sent; as many as one peer's outbox holds. */
 const FREE_BUFFERS = 16;
 
-/** Bytes copied at once. */
-const COPY_BYTES = 1024 * 1024;
+/** Permission of the owner to read and to write. */
+const OWNERS = 0o600;
 
 export class ContentFiles implements BlockStore {
   readonly #dir: string;
   readonly #staging: string;
   readonly #handles = new HandleCache();
   readonly #buffers = new BufferPool(BLOCK_BYTES, FREE_BUFFERS);
-  /** The file that was used last, and where its cursor is. */
-  #last: Deno.FsFile | undefined;
-  #position = 0;
+  /** Where the cursors of open files are, if not at the beginning. */
+  readonly #cursors = new WeakMap<Deno.FsFile, number>();
   readonly #slots: ContentSlots;
   #recent: Slot | undefined;
   /** Which blocks are here, by the one who said last which files they belong to. */
@@ -148,7 +154,6 @@ export class ContentFiles implements BlockStore {
     this.flush();
     this.#held = held;
     this.#recent = undefined;
-    this.#last = undefined;
     for (const { target, offset } of changes.gone) {
       this.#handles.close(target);
       const slot = this.#slots.at(offset);
@@ -186,7 +191,7 @@ export class ContentFiles implements BlockStore {
 
   /** Where the blocks of a file that is not complete grow. */
   stagingPath(offset: number): string {
-    return join(this.#staging, String(offset));
+    return `${this.#staging}${sep}${offset}`;
   }
 
   read(span: BlockSpan): Uint8Array | undefined {
@@ -205,10 +210,10 @@ export class ContentFiles implements BlockStore {
       this.#seek(file, offset);
       let filled = 0;
       while (filled < bytes.length) {
-        const count = file.readSync(bytes.subarray(filled));
+        const count = file.readSync(filled === 0 ? bytes : bytes.subarray(filled));
         if (count === null || count === 0) return undefined;
         filled += count;
-        this.#position += count;
+        this.#cursors.set(file, offset + filled);
       }
     } catch (error) {
       throw new StorageError(`Cannot read "${path}" at byte ${offset}`, { cause: error });
@@ -241,28 +246,37 @@ export class ContentFiles implements BlockStore {
 
   flush(): void {
     const writes = this.#writes;
-    if (writes.some(({ active }) => active.slot.place === "staged")) {
+    // What is open already is written where it was opened, whatever became of the folder.
+    const isShut = (slot: Slot) => !this.#handles.has(this.#pathOf(slot), "write");
+    if (writes.some(({ active: { slot } }) => slot.place === "staged" && isShut(slot))) {
       ensurePrivateFolder(this.#staging);
     }
     let done = 0;
     try {
-      for (; done < writes.length; done++) this.#writeOne(writes[done]);
+      for (; done < writes.length; done++) {
+        this.#writeOne(writes[done], writes[done + 1]?.active !== writes[done].active);
+      }
     } finally {
       // What could not be written is tried again by the next commit, before any bit speaks of it.
       this.#writes = writes.slice(done);
     }
   }
 
-  #writeOne({ active: { slot }, offset, bytes }: Write): void {
+  /** @param isLast Whether nothing more of the same file comes right after it. */
+  #writeOne({ active, offset, bytes }: Write, isLast: boolean): void {
+    const { slot } = active;
     const path = this.#pathOf(slot);
     try {
       const file = this.#openToWrite(slot);
       this.#seek(file, offset);
+      let at = offset;
       for (let rest = bytes; rest.length > 0;) {
         const count = file.writeSync(rest);
         rest = rest.subarray(count);
-        this.#position += count;
+        at += count;
+        this.#cursors.set(file, at);
       }
+      if (isLast && isUnnamed(active)) stamp(file, slot.file);
     } catch (error) {
       if (error instanceof TroveError) throw error;
       throw storageError(`Cannot write "${path}" at byte ${offset}`, error);
@@ -273,23 +287,27 @@ export class ContentFiles implements BlockStore {
     const finished = this.#finished;
     this.#finished = [];
     const settled: BlockRange[] = [];
+    const namer = new FileNamer(this.#dir);
     for (const { slot } of finished) {
       try {
-        this.#settleOne(slot, settled);
+        this.#settleOne(slot, settled, namer);
       } catch (error) {
         if (this.onObstacle === undefined || !(error instanceof ObstacleError)) throw error;
         this.onObstacle(slot.file, error);
       }
     }
+    namer.end();
     return settled;
   }
 
-  #settleOne(slot: Slot, settled: BlockRange[]): void {
+  #settleOne(slot: Slot, settled: BlockRange[], namer: FileNamer): void {
     const { file } = slot;
+    if (slot.copies.length > 0) namer.end();
     for (const copy of slot.copies) this.#copy(slot, copy);
     if (slot.place === "staged") {
-      this.#handles.close(this.stagingPath(file.offset));
-      nameFile(this.#dir, this.stagingPath(file.offset), file);
+      const path = this.stagingPath(file.offset);
+      this.#handles.close(path);
+      nameFile(namer, path, file);
       this.#slots.settle(file.offset);
       this.#recent = undefined;
       settled.push({ start: file.offset, end: file.offset + file.blocks });
@@ -317,13 +335,12 @@ export class ContentFiles implements BlockStore {
     this.#handles.closeAll();
   }
 
-  /** Most blocks lie behind the one before: no seek then. */
+  /** Most blocks lie behind the one before, or at the beginning of a file: no seek then. */
   #seek(file: Deno.FsFile, offset: number): void {
-    if (file === this.#last && offset === this.#position) return;
-    this.#last = undefined; // should the seek fail
+    if ((this.#cursors.get(file) ?? 0) === offset) return;
+    this.#cursors.set(file, -1); // should the seek fail
     file.seekSync(offset, Deno.SeekMode.Start);
-    this.#last = file;
-    this.#position = offset;
+    this.#cursors.set(file, offset);
   }
 
   #copy(slot: Slot, copy: ContentFile): void {
@@ -337,7 +354,7 @@ export class ContentFiles implements BlockStore {
     } catch (error) {
       throw storageError(`Cannot copy "${from}"`, error);
     }
-    nameFile(this.#dir, to, copy);
+    nameFile(new FileNamer(this.#dir), to, copy);
   }
 
   #pathOf(slot: Slot): string {
@@ -349,7 +366,7 @@ export class ContentFiles implements BlockStore {
       ensureFolder(this.#dir, slot.file.target);
       return this.#handles.open(slot.file.target, "write")!;
     }
-    return this.#handles.open(this.#pathOf(slot), "write")!;
+    return this.#handles.open(this.#pathOf(slot), "write", firstMode(slot.file))!;
   }
 
   #find(block: number): Slot | undefined {
@@ -359,24 +376,24 @@ export class ContentFiles implements BlockStore {
   }
 }
 
-/** Dress a complete file and move it to its name. */
-function nameFile(dir: string, from: string, file: ContentFile): void {
-  // The process may have ended just after this was done, and before that was noted.
-  if (lookAt(from) === undefined && lookAt(file.target)?.size === file.size) return;
-  finishFile(dir, from, file);
+/** Complete in the staging folder. */
+function isUnnamed({ missing, slot }: Active): boolean {
+  return missing === 0 && slot.place === "staged";
 }
 
-/** A copy at a private place, made anew: what lies there from before is not written through. */
-function copyFile(from: string, to: string): void {
-  try {
-    Deno.removeSync(to);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-  using source = Deno.openSync(from, { read: true });
-  using copy = openOrMake(to);
-  const piece = new Uint8Array(COPY_BYTES);
-  for (let read = source.readSync(piece); read !== null; read = source.readSync(piece)) {
-    for (let at = 0; at < read;) at += copy.writeSync(piece.subarray(at, read));
-  }
+/**
+ * Permission bits to make a file with, so that it need not be opened again for them; left to later
+ * where they would close it to ourselves.
+ */
+function firstMode(file: ContentFile): number | undefined {
+  const bits = permissionBits(file);
+  return (bits & OWNERS) === OWNERS ? bits : undefined;
+}
+
+/** Dress a complete file and move it to its name. */
+function nameFile(namer: FileNamer, from: string, file: ContentFile): void {
+  const staged = namer.look(from);
+  // The process may have ended just after this was done, and before that was noted.
+  if (staged === undefined && lookAt(file.target)?.size === file.size) return;
+  namer.finish(from, file, staged);
 }

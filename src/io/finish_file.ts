@@ -5,10 +5,10 @@
  * The folders above a name are looked at right before and right after. Deno can open nothing
  * relative to an open folder, so whoever swaps a folder for a link between two system calls can
  * still have an empty file made, or a complete one named, in the folder that the link leads to; the
- * second look tells, and the command ends.
+ * second look tells, and the command ends. `FileNamer` does it for many files at a time.
  */
 import { closeSync, constants, fchmodSync, futimesSync, openSync } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { ObstacleError, StorageError } from "../base/errors.ts";
 import { ensureFolder, lookAt } from "./folder.ts";
 import { storageError } from "./handle_cache.ts";
@@ -24,16 +24,12 @@ const MOVE_AWAY = "move it out of the way and run the same command again";
 
 /** Permission bits and modification time, as the entry has them. A link is not followed. */
 export function dress(path: string, file: { mode: number; mtime: number }): void {
-  // The bits that give a program its owner's rights are not taken from strangers.
-  const bits = (file.mode & 0o777) || DEFAULT_MODE;
-  // Seconds with a fraction, as the system call takes them, are a little less or more than what was
-  // meant; read again, a little less would be another millisecond.
-  const seconds = (file.mtime + TIME_SLACK_MS) / 1000;
   let fd: number | undefined;
   try {
     fd = openToDress(path);
-    if (Deno.build.os !== "windows") fchmodSync(fd, bits);
-    if (!Number.isNaN(new Date(file.mtime).getTime())) futimesSync(fd, seconds, seconds);
+    if (Deno.build.os !== "windows") fchmodSync(fd, permissionBits(file));
+    const seconds = secondsOf(file);
+    if (isTime(file)) futimesSync(fd, seconds, seconds);
   } catch (error) {
     throw storageError(`Cannot set mode and time of "${path}"`, error);
   } finally {
@@ -41,10 +37,39 @@ export function dress(path: string, file: { mode: number; mtime: number }): void
   }
 }
 
+/** Set the time of a file that was just written, and is still open. `FileNamer` looks if it took. */
+export function stamp(open: Deno.FsFile, file: { mtime: number }): void {
+  const seconds = secondsOf(file);
+  if (isTime(file) && seconds >= 0) open.utimeSync(seconds, seconds);
+}
+
+/**
+ * Permission bits. Those that give a program its owner's rights are not taken from strangers.
+ */
+export function permissionBits({ mode }: { mode: number }): number {
+  return (mode & 0o777) || DEFAULT_MODE;
+}
+
+/**
+ * Seconds with a fraction, as the system call takes them, are a little less or more than what was
+ * meant; read again, a little less would be another millisecond.
+ */
+function secondsOf({ mtime }: { mtime: number }): number {
+  return (mtime + TIME_SLACK_MS) / 1000;
+}
+
+function isTime({ mtime }: { mtime: number }): boolean {
+  return !Number.isNaN(new Date(mtime).getTime());
+}
+
 /** Whether a file has the permission bits that `dress` gives it. */
-export function wearsMode(info: Deno.FileInfo, { mode }: { mode: number }): boolean {
+export function wearsMode(info: Deno.FileInfo, file: { mode: number }): boolean {
   if (Deno.build.os === "windows" || info.mode === null) return true;
-  return (info.mode & 0o777) === ((mode & 0o777) || DEFAULT_MODE);
+  return (info.mode & 0o777) === permissionBits(file);
+}
+
+function isDressed(info: Deno.FileInfo, file: { mode: number; mtime: number }): boolean {
+  return wearsMode(info, file) && (!isTime(file) || info.mtime?.getTime() === file.mtime);
 }
 
 /** A file that is ours may be closed to us: the archive's mode bits can say so. */
@@ -86,50 +111,146 @@ export function giveName(
   target: string,
   before?: FileMark | null,
 ): void {
-  const staged = lookAt(from);
-  if (staged?.isFile !== true) {
-    throw new StorageError(`Cannot give "${target}" its name: "${from}" is gone`, {
-      hint: "run the same command again",
-    });
-  }
-  ensureFolder(root, target);
-  const standing = lookAt(target);
-  if (before !== undefined && standing !== undefined && !isMarked(standing, before)) {
-    throw new ObstacleError(
-      `Cannot give "${target}" its name: somebody else wrote there meanwhile`,
-      { hint: "nothing of that was changed; run the same command again" },
-    );
-  }
-  try {
-    Deno.renameSync(from, target);
-  } catch (error) {
-    throw storageError(`Cannot give "${target}" its name`, error);
-  }
-  ensureFolder(root, target); // throws if a folder on the way was swapped for a link
-  const named = lookAt(target);
-  if (named === undefined || !isSameFile(named, staged)) {
-    throw new StorageError(`Cannot be sure of "${target}": a folder above it changed meanwhile`, {
-      hint: "find out who changes it, and run the same command again",
-    });
-  }
+  new FileNamer(root).give(from, { target, before });
+}
+
+/** See `FileNamer.finish`. */
+export function finishFile(root: string, from: string, file: FinishedFile): void {
+  new FileNamer(root).finish(from, file);
+}
+
+/** What a complete file is to look like. */
+export interface FinishedFile {
+  readonly target: string;
+  readonly mode: number;
+  readonly mtime: number;
+  readonly before?: FileMark | null;
 }
 
 /**
- * Dress a complete file in a private folder, and give it its name below `root`. See `giveName`.
- *
- * @throws {StorageError}
+ * Gives complete files their names below a folder, one right after the other; what takes longer
+ * needs a new one. Of the files that follow each other in a folder, the first has all the folders above
+ * it looked at. For the others, a look at their folder tells by its number that the path still leads to
+ * the very same one, wherever that is; and the look after one name is the look before the next.
  */
-export function finishFile(
-  root: string,
-  from: string,
-  file: { target: string; mode: number; mtime: number; before?: FileMark | null },
-): void {
-  // Looked at again: what lies behind a link by now is not ours to dress and move.
-  ensurePrivateFolder(dirname(from));
-  // What stands there now is given up for this: it has to outlive a power cut.
-  if (lookAt(file.target) !== undefined) bringToDisk(from);
-  dress(from, file);
-  giveName(root, from, file.target, file.before);
+export class FileNamer {
+  readonly #root: string;
+  /** The private folder that was made sure of. */
+  #private: string | undefined;
+  /** Where the last name was given. */
+  #folder: string | undefined;
+  /** That folder, if it can be known again. */
+  #known: Deno.FileInfo | undefined;
+  /** Whether it was just looked at. */
+  #isFresh = false;
+
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  /** What lies at a place in a private folder. @throws {StorageError} If that is none by now. */
+  look(from: string): Deno.FileInfo | undefined {
+    const folder = dirname(from);
+    // Looked at again: what lies behind a link by now is not ours to dress and move.
+    if (folder !== this.#private) ensurePrivateFolder(folder);
+    this.#private = folder;
+    return lookAt(from);
+  }
+
+  /**
+   * Dress a file in a private folder, and give it its name. What it replaces is given up for it, so
+   * its bytes are brought to disk before: they have to outlive a power cut. See `giveName`.
+   *
+   * @param staged What was found at `from`.
+   * @throws {StorageError}
+   */
+  finish(from: string, file: FinishedFile, staged = this.look(from)): void {
+    let found = staged;
+    if (found === undefined || !isDressed(found, file)) {
+      dress(from, file);
+      found = lookAt(from);
+      this.#isFresh = false;
+    }
+    this.#name(from, found, file, { durable: true });
+  }
+
+  /** See `giveName`. */
+  give(from: string, file: Pick<FinishedFile, "target" | "before">): void {
+    this.#name(from, lookAt(from), file, { durable: false });
+  }
+
+  /**
+   * To be called when the last file has its name, or something else is done before the next.
+   *
+   * @throws {StorageError} If a folder above it was swapped for a link.
+   */
+  end(): void {
+    if (this.#folder !== undefined) ensureFolder(this.#root, join(this.#folder, "anything"));
+    this.#folder = this.#known = undefined;
+  }
+
+  #name(
+    from: string,
+    staged: Deno.FileInfo | undefined,
+    { target, before }: Pick<FinishedFile, "target" | "before">,
+    { durable }: { durable: boolean },
+  ): void {
+    if (staged?.isFile !== true) {
+      throw new StorageError(`Cannot give "${target}" its name: "${from}" is gone`, {
+        hint: "run the same command again",
+      });
+    }
+    const stands = this.#lookBefore(target, before);
+    if (stands && durable) {
+      bringToDisk(from);
+      this.#lookBefore(target, before);
+    }
+    try {
+      Deno.renameSync(from, target);
+    } catch (error) {
+      throw storageError(`Cannot give "${target}" its name`, error);
+    }
+    this.#ensure(target); // throws if a folder on the way was swapped for a link
+    const named = lookAt(target);
+    if (named === undefined || !isSameFile(named, staged)) {
+      throw new StorageError(`Cannot be sure of "${target}": a folder above it changed meanwhile`, {
+        hint: "find out who changes it, and run the same command again",
+      });
+    }
+    this.#isFresh = true;
+  }
+
+  /** Whether anything stands where a file is to go. @throws {StorageError} If it must not go there. */
+  #lookBefore(target: string, before: FileMark | null | undefined): boolean {
+    if (!this.#isFresh || dirname(target) !== this.#folder) this.#ensure(target);
+    this.#isFresh = false;
+    const standing = lookAt(target);
+    if (before !== undefined && standing !== undefined && !isMarked(standing, before)) {
+      throw new ObstacleError(
+        `Cannot give "${target}" its name: somebody else wrote there meanwhile`,
+        { hint: "nothing of that was changed; run the same command again" },
+      );
+    }
+    return standing !== undefined;
+  }
+
+  /** Make sure of the folders above a file. */
+  #ensure(target: string): void {
+    const folder = dirname(target);
+    if (folder !== this.#folder) this.end();
+    this.#folder = folder;
+    if (folder === this.#root) return;
+    const info = lookAt(folder);
+    if (this.#known !== undefined && isSameFolder(info, this.#known)) return;
+    // The number is taken first: whatever was swapped, all the folders were looked at after it.
+    const last = ensureFolder(this.#root, target);
+    this.#known = isSameFolder(info, last) ? info : undefined;
+  }
+}
+
+function isSameFolder(a: Deno.FileInfo | undefined, b: Deno.FileInfo | undefined): boolean {
+  return a?.isDirectory === true && b?.isDirectory === true && Boolean(a.ino) && a.ino === b.ino &&
+    a.dev === b.dev;
 }
 
 /** @throws {StorageError} */

@@ -7,15 +7,17 @@ import { storageError } from "./handle_cache.ts";
  * Make the folders between `root` and the file `target`. A link among them is refused, wherever it
  * points: an archive must not write through one.
  *
+ * @returns What was found of the one around the file, if it is below the root and was there.
  * @throws {StorageError}
  */
-export function ensureFolder(root: string, target: string): void {
+export function ensureFolder(root: string, target: string): Deno.FileInfo | undefined {
   let path = root;
   const between = relative(root, dirname(target));
-  if (between === "") return;
+  if (between === "") return undefined;
+  let info: Deno.FileInfo | undefined;
   for (const component of between.split(sep)) {
     path = join(path, component);
-    const info = lookAt(path);
+    info = lookAt(path);
     if (info === undefined) {
       try {
         Deno.mkdirSync(path);
@@ -31,6 +33,7 @@ export function ensureFolder(root: string, target: string): void {
       });
     }
   }
+  return info;
 }
 
 /** What is at a path, links not followed; undefined if nothing is. @throws {StorageError} */

@@ -37,16 +37,15 @@ export class HandleCache {
    * An open file. For writing it is created if it is missing; for reading, a missing file or one
    * that is no regular file gives undefined.
    *
+   * @param mode Permission bits for one that is created, of which the system may take some away.
    * @throws {StorageError}
    */
-  open(path: string, access: Access): Deno.FsFile | undefined {
-    if (newest?.cache === this && newest.path === path && newest.access === access) {
-      return newest.file;
-    }
+  open(path: string, access: Access, mode?: number): Deno.FsFile | undefined {
+    if (this.#isNewest(path, access)) return newest!.file;
     const key = `${access} ${path}`;
     let handle = this.#open.get(key);
     if (handle === undefined) {
-      const file = access === "read" ? openToRead(path) : openToWrite(path);
+      const file = access === "read" ? openToRead(path) : openToWrite(path, mode);
       if (file === undefined) return undefined;
       if (this.#open.size >= MAX_HANDLES) this.#close(this.#open.values().next().value!);
       if (everywhere.size >= MAX_ALL_HANDLES) {
@@ -62,6 +61,15 @@ export class HandleCache {
     everywhere.add(handle);
     newest = handle;
     return handle.file;
+  }
+
+  /** Whether a file is open already. */
+  has(path: string, access: Access): boolean {
+    return this.#isNewest(path, access) || this.#open.has(`${access} ${path}`);
+  }
+
+  #isNewest(path: string, access: Access): boolean {
+    return newest?.cache === this && newest.path === path && newest.access === access;
   }
 
   /** Close whatever is open of a path: it is about to be renamed, replaced or removed. */
@@ -99,9 +107,9 @@ function openToRead(path: string): Deno.FsFile | undefined {
   return file;
 }
 
-function openToWrite(path: string): Deno.FsFile {
+function openToWrite(path: string, mode: number | undefined): Deno.FsFile {
   try {
-    return openOrMake(path);
+    return openOrMake(path, mode);
   } catch (error) {
     throw storageError(`Cannot open "${path}" for writing`, error);
   }

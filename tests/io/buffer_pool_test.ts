@@ -4,13 +4,27 @@ import { BufferPool } from "../../src/io/buffer_pool.ts";
 
 Deno.test("BufferPool gives a returned buffer again, in the size asked for", () => {
   const pool = new BufferPool(100, 2);
-  const first = pool.take(10);
-  assert.equal(first.length, 10);
+  const first = pool.take(40);
+  assert.equal(first.length, 40);
   pool.give(first);
   const second = pool.take(100);
   assert.equal(second.buffer, first.buffer);
   assert.equal(second.length, 100);
-  assert.notEqual(pool.take(1).buffer, first.buffer, "not while it is in use");
+  assert.notEqual(pool.take(90).buffer, first.buffer, "not while it is in use");
+});
+
+Deno.test("BufferPool keeps small buffers beside the large ones", () => {
+  const pool = new BufferPool(1600, 1);
+  const lengths = [1600, 401, 400, 101, 100, 0];
+  const taken = lengths.map((length) => pool.take(length));
+  assert.deepEqual(
+    taken.map(({ buffer }) => buffer.byteLength),
+    [1600, 1600, 400, 400, 100, 100],
+  );
+  for (const bytes of taken) pool.give(bytes);
+  const again = [1600, 1600, 400, 400, 100, 100].map((length) => pool.take(length).buffer);
+  const old = new Set(taken.map(({ buffer }) => buffer));
+  assert.deepEqual(again.map((buffer) => old.has(buffer)), [true, false, true, true, true, true]);
 });
 
 Deno.test("BufferPool takes back parts of what it gave", () => {

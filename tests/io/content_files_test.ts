@@ -341,6 +341,28 @@ Deno.test("ContentFiles with many files in progress keeps few of them open", () 
   for (const file of files) assertSameBytes(Deno.readFileSync(file.target), wholeOf(file));
 });
 
+Deno.test("ContentFiles gives every file its mode, whatever the system would take away", () => {
+  using temp = tempFolder();
+  using store = new Store(temp);
+  const modes = [0o100666, 0o100755, 0o100600, 0o100444, 0o100200, 0o104777, 0];
+  const sizes = Object.fromEntries(modes.map((mode) => [`mode ${mode.toString(8)}`, BLOCK + 3]));
+  const files = layOut(temp, sizes).map((file, n) => ({ ...file, mode: modes[n] }));
+  store.setFiles(files, NOTHING);
+  const umask = Deno.umask(0o077);
+  try {
+    for (const file of files) store.writeAll(file);
+    store.flush();
+    assert.equal(store.settle().length, files.length);
+  } finally {
+    Deno.umask(umask);
+  }
+  for (const { target, mode } of files) {
+    const info = Deno.lstatSync(target);
+    assert.equal(info.mode! & 0o7777, (mode & 0o777) || 0o644);
+    assert.equal(info.mtime!.getTime(), MTIME);
+  }
+});
+
 Deno.test("dress() takes permission bits and no others, and times that there are", () => {
   using temp = tempFolder();
   const path = temp.join("file");

@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { StorageError } from "../../src/base/errors.ts";
-import { dress, ensurePrivateFolder, giveName, markOf } from "../../src/io/finish_file.ts";
+import { ObstacleError, StorageError } from "../../src/base/errors.ts";
+import {
+  dress,
+  ensurePrivateFolder,
+  FileNamer,
+  giveName,
+  markOf,
+} from "../../src/io/finish_file.ts";
 import { openOrMake } from "../../src/io/no_follow.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
 
@@ -150,4 +156,89 @@ Deno.test("dress() gives a file its very millisecond, so that it is known again"
       assert.equal(Deno.statSync(path).mtime!.getTime(), ms);
     }
   }
+});
+
+/** Complete files in a private folder, and where they belong. */
+function staged(temp: TempFolder, folders: readonly string[]) {
+  const dir = temp.folder("private");
+  return folders.map((folder, n) => {
+    const from = join(dir, String(n));
+    Deno.writeTextFileSync(from, `file ${n}`);
+    return { from, target: join(temp.join("root"), folder, `file ${n}`), mode: 0o640, mtime: 5000 };
+  });
+}
+
+Deno.test("FileNamer gives one file after the other its name, mode and time", () => {
+  using temp = tempFolder();
+  const { root } = insideAndOutside(temp);
+  Deno.mkdirSync(join(root, "there"));
+  const files = staged(temp, ["a/b", "a/b", "", "a/b", "", "", "there", "there", "a", "a/b"]);
+  Deno.writeTextFileSync(files[7].target, "older");
+  Deno.chmodSync(files[3].from, 0o640);
+  Deno.utimeSync(files[3].from, 5, 5);
+  const namer = new FileNamer(root);
+  for (const { from, ...file } of files) namer.finish(from, file);
+  namer.end();
+  for (const [n, { target }] of files.entries()) {
+    assert.equal(Deno.readTextFileSync(target), `file ${n}`);
+    const info = Deno.lstatSync(target);
+    assert.deepEqual([info.mode! & 0o777, info.mtime!.getTime()], [0o640, 5000]);
+  }
+});
+
+Deno.test("FileNamer tells whenever a folder on the way is swapped for a link", () => {
+  const looks = ["before a name", "between look and name", "after the last name"];
+  for (const [when, above] of looks.flatMap((when) => [[when, "a"], [when, "a/b"]])) {
+    using temp = tempFolder();
+    const { root, outside } = insideAndOutside(temp);
+    const files = staged(temp, ["a/b", "a/b", "a/b", "a/b"]);
+    Deno.mkdirSync(join(outside, "b"));
+    const swap = () => {
+      Deno.renameSync(join(root, above), temp.join("aside"));
+      Deno.symlinkSync(outside, join(root, above));
+    };
+    const namer = new FileNamer(root);
+    const finish = (n: number) => namer.finish(files[n].from, files[n]);
+    finish(0);
+    finish(1);
+    if (when === "after the last name") {
+      swap();
+      assert.throws(() => namer.end(), StorageError, `${when}, ${above}`);
+    } else if (when === "before a name") {
+      // The look after the name before is the look before this one; the one after it tells.
+      swap();
+      assert.throws(() => finish(2), StorageError, `${when}, ${above}`);
+    } else {
+      const { renameSync } = Deno;
+      Deno.renameSync = (from, to) => {
+        Deno.renameSync = renameSync;
+        swap();
+        renameSync(from, to);
+      };
+      try {
+        assert.throws(() => finish(2), StorageError, `${when}, ${above}`);
+      } finally {
+        Deno.renameSync = renameSync;
+      }
+    }
+    assert.throws(() => finish(3), StorageError, "nor is anything named after that");
+    const named = [...Deno.readDirSync(outside), ...Deno.readDirSync(join(outside, "b"))];
+    assert.ok(named.filter(({ name }) => name.startsWith("file")).length <= 1);
+    assert.equal(Deno.readTextFileSync(join(outside, "precious")), "precious");
+  }
+});
+
+Deno.test("FileNamer goes on after a file that cannot have its name", () => {
+  using temp = tempFolder();
+  const { root } = insideAndOutside(temp);
+  const files = staged(temp, ["sub", "sub", "sub"]);
+  const namer = new FileNamer(root);
+  namer.finish(files[0].from, files[0]);
+  Deno.writeTextFileSync(files[1].target, "somebody else's");
+  assert.throws(() => namer.finish(files[1].from, { ...files[1], before: null }), ObstacleError);
+  namer.finish(files[2].from, files[2]);
+  namer.end();
+  assert.equal(Deno.readTextFileSync(files[1].target), "somebody else's");
+  assert.equal(Deno.readTextFileSync(files[1].from), "file 1");
+  assert.equal(Deno.readTextFileSync(files[2].target), "file 2");
 });
