@@ -7,7 +7,7 @@ import { apply, WORDS } from "./salsa20";
 
 export { begin };
 
-/** Bytes worked on at once: a block of 64 KiB and what is hashed in front of it, in 256s. */
+/** Bytes worked on at once: a block of 64 KiB and what is hashed in front of it, in 512s. */
 const DATA_BYTES: i32 = 66048;
 
 const DATA: usize = memory.data(DATA_BYTES, 16);
