@@ -3,7 +3,7 @@
  * bytes. A downloaded file grows in a private place and gets its name when it is complete, so a
  * half-fetched one never stands where people look. Source: spec of the drive, section 10.
  */
-import { join } from "node:path";
+import { join, sep } from "node:path";
 import { EMPTY_BYTES } from "../base/bytes.ts";
 import { ObstacleError, StorageError, TroveError } from "../base/errors.ts";
 import type { BlockRange, BlockSpan, BlockStore } from "../core/feed/block_store.ts";
@@ -167,7 +167,7 @@ export class ContentFiles implements BlockStore {
 
   /** Where the blocks of a file that is not complete grow. */
   stagingPath(offset: number): string {
-    return join(this.#staging, String(offset));
+    return `${this.#staging}${sep}${offset}`;
   }
 
   read(span: BlockSpan): Uint8Array | undefined {
@@ -218,7 +218,11 @@ export class ContentFiles implements BlockStore {
 
   flush(): void {
     const writes = this.#writes;
-    if (writes.some(({ slot }) => slot.place === "staged")) ensurePrivateFolder(this.#staging);
+    // What is open already is written where it was opened, whatever became of the folder.
+    const isShut = (slot: Slot) => !this.#handles.has(this.#pathOf(slot), "write");
+    if (writes.some(({ slot }) => slot.place === "staged" && isShut(slot))) {
+      ensurePrivateFolder(this.#staging);
+    }
     let done = 0;
     try {
       for (; done < writes.length; done++) this.#writeOne(writes[done]);
@@ -335,14 +339,12 @@ export class ContentFiles implements BlockStore {
 
   /** How many slots begin at `block` or before it. */
   #after(block: number): number {
-    let low = 0;
-    let high = this.#slots.length;
-    while (low < high) {
+    for (let low = 0, high = this.#slots.length;;) {
+      if (low === high) return low;
       const middle = (low + high) >>> 1;
       if (this.#slots[middle].file.offset <= block) low = middle + 1;
       else high = middle;
     }
-    return low;
   }
 }
 

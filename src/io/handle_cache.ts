@@ -40,9 +40,7 @@ export class HandleCache {
    * @throws {StorageError}
    */
   open(path: string, access: Access): Deno.FsFile | undefined {
-    if (newest?.cache === this && newest.path === path && newest.access === access) {
-      return newest.file;
-    }
+    if (this.#isNewest(path, access)) return newest!.file;
     const key = `${access} ${path}`;
     let handle = this.#open.get(key);
     if (handle === undefined) {
@@ -62,6 +60,15 @@ export class HandleCache {
     everywhere.add(handle);
     newest = handle;
     return handle.file;
+  }
+
+  /** Whether a file is open already. */
+  has(path: string, access: Access): boolean {
+    return this.#isNewest(path, access) || this.#open.has(`${access} ${path}`);
+  }
+
+  #isNewest(path: string, access: Access): boolean {
+    return newest?.cache === this && newest.path === path && newest.access === access;
   }
 
   /** Close whatever is open of a path: it is about to be renamed, replaced or removed. */
