@@ -9,10 +9,13 @@ import { main as compile } from "assemblyscript/asc";
 export const MODULE = new URL("../src/crypto/crypto_module.ts", import.meta.url);
 const SOURCES = new URL("../wasm/", import.meta.url);
 
-/** Two pages of memory, which never grow: views of it stay good. No runtime, for nothing allocates. */
+/**
+ * Memory that never grows, so that views of it stay good: two pages for the module itself, and the
+ * rest for `Rooms`, which is not there before somebody uses it. No runtime, for nothing allocates.
+ */
 const FLAGS = [
   ...["--outFile", "crypto.wasm", "-O3", "--runtime", "stub", "--noAssert", "--use", "abort="],
-  ...["--initialMemory", "2", "--maximumMemory", "2", "--enable", "simd"],
+  ...["--initialMemory", "66", "--maximumMemory", "66", "--enable", "simd"],
 ];
 
 /**

@@ -7,7 +7,7 @@ import { apply, WORDS } from "./salsa20";
 
 export { begin };
 
-/** Bytes worked on at once: a block of 64 KiB and what is hashed in front of it, in 256s. */
+/** Bytes worked on at once: a block of 64 KiB and what is hashed in front of it, in 512s. */
 const DATA_BYTES: i32 = 66048;
 
 const DATA: usize = memory.data(DATA_BYTES, 16);
@@ -32,9 +32,9 @@ export function wordsAt(): usize {
   return WORDS;
 }
 
-/** Hash all of the data; more follows. */
-export function absorb(): void {
-  absorbBlocks(DATA, DATA + DATA_BYTES);
+/** Hash the bytes from `at` up to `end`, a multiple of 128; more follows. */
+export function absorb(at: usize, end: usize): void {
+  absorbBlocks(at, end);
 }
 
 /** Hash the first `length` bytes of the data; there is no more. */
@@ -43,9 +43,9 @@ export function finish(length: i32): void {
 }
 
 /**
- * XOR the first `length` bytes of the data, and up to 255 behind them, with the keystream from the
- * start of a block on, whose number is given in two halves.
+ * XOR the bytes from `at` up to `end`, and others behind them up to a multiple of 256, with the
+ * keystream from the start of a block on, whose number is given in two halves.
  */
-export function keystream(length: i32, low: u32, high: u32): void {
-  apply(DATA, DATA + length, (<u64> high << 32) | <u64> low);
+export function keystream(at: usize, end: usize, low: u32, high: u32): void {
+  apply(at, end, (<u64> high << 32) | <u64> low);
 }

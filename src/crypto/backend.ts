@@ -6,6 +6,7 @@
  * learn which backend answers.
  */
 import { nobleBackend } from "./noble.ts";
+import type { Rooms } from "./rooms.ts";
 import { openWasmBackend } from "./wasm.ts";
 
 /** XORs a stream with the XSalsa20 keystream, from byte 0 on, across calls of any length. */
@@ -26,6 +27,8 @@ export interface HashOptions {
 
 export interface CryptoBackend {
   readonly name: string;
+  /** Buffers that it works in without copies, if it has any. */
+  readonly rooms?: Rooms;
   /** BLAKE2b with 32-byte output over the pieces in order, without joining or keeping them. */
   hash(pieces: readonly Uint8Array[], options?: HashOptions): Uint8Array;
   /** `key` 32 bytes, `nonce` 24 bytes. */

@@ -6,6 +6,7 @@ import { equalBytes, fromHex } from "../base/bytes.ts";
 import type { CryptoBackend, HashOptions, Keystream } from "./backend.ts";
 import { CRYPTO_MODULE } from "./crypto_module.ts";
 import { nobleBackend, subkey } from "./noble.ts";
+import { Rooms } from "./rooms.ts";
 import { SALSA20_BLOCK_BYTES, salsa20State } from "./salsa20.ts";
 
 /** What `wasm/crypto.ts` exports. */
@@ -19,15 +20,21 @@ interface CryptoModule {
   /** Where the state of a keystream goes in. */
   wordsAt(): number;
   begin(keyBytes: number): void;
-  absorb(): void;
+  absorb(at: number, end: number): void;
   finish(bytes: number): void;
-  keystream(bytes: number, blockLow: number, blockHigh: number): void;
+  keystream(at: number, end: number, blockLow: number, blockHigh: number): void;
 }
 
 const HASH_BYTES = 32;
 const BLAKE2B_BLOCK_BYTES = 128;
 const MAX_KEY_BYTES = 64;
 const NO_OPTIONS: HashOptions = {};
+
+/** Blocks of the keystream that the module makes at once, in bytes. */
+const KEYSTREAM_STEP = 4 * SALSA20_BLOCK_BYTES;
+
+/** What the module itself uses of its memory: two pages. */
+const OWN_BYTES = 128 * 1024;
 
 /** BLAKE2b-256 of `proof`, as noble makes both: it comes out only if hash and keystream are right. */
 const PROOF_HASH = fromHex("0db5bbaaa705b50aded060b015293faf77c31abbd01a069970e1c44d3e9f86e0");
@@ -69,9 +76,11 @@ function proof(backend: WasmBackend): Uint8Array {
 
 export class WasmBackend implements CryptoBackend {
   readonly name = "wasm";
+  readonly rooms: Rooms;
   readonly #module: CryptoModule;
   /** What the module works on. Its memory does not grow, so that these views stay good. */
   readonly #data: Uint8Array;
+  readonly #dataAt: number;
   readonly #hash: Uint8Array;
   readonly #words: Uint32Array;
 
@@ -81,6 +90,8 @@ export class WasmBackend implements CryptoBackend {
     this.#data = new Uint8Array(buffer, module.dataAt(), module.dataBytes());
     this.#hash = new Uint8Array(buffer, module.hashAt(), HASH_BYTES);
     this.#words = new Uint32Array(buffer, module.wordsAt(), 16);
+    this.#dataAt = module.dataAt();
+    this.rooms = new Rooms(buffer, OWN_BYTES);
   }
 
   hash(pieces: readonly Uint8Array[], options?: HashOptions): Uint8Array {
@@ -100,11 +111,15 @@ export class WasmBackend implements CryptoBackend {
     }
     for (const piece of pieces) {
       let rest = piece;
+      if (rest.length > 2 * BLAKE2B_BLOCK_BYTES && this.rooms.holds(rest)) {
+        rest = this.#absorbInPlace(rest, filled);
+        filled = 0;
+      }
       // What just fits waits for more: the last of it is hashed in another way.
       while (rest.length > data.length - filled) {
         const room = data.length - filled;
         data.set(rest.subarray(0, room), filled);
-        module.absorb();
+        module.absorb(this.#dataAt, this.#dataAt + data.length);
         rest = rest.subarray(room);
         filled = 0;
       }
@@ -113,6 +128,21 @@ export class WasmBackend implements CryptoBackend {
     }
     module.finish(filled);
     return this.#hash.slice();
+  }
+
+  /**
+   * Hash what waits in the data, and these bytes where they lie, but for a rest that is not empty.
+   *
+   * @returns The rest.
+   */
+  #absorbInPlace(bytes: Uint8Array, filled: number): Uint8Array {
+    const gap = (BLAKE2B_BLOCK_BYTES - filled % BLAKE2B_BLOCK_BYTES) % BLAKE2B_BLOCK_BYTES;
+    this.#data.set(bytes.subarray(0, gap), filled);
+    this.#module.absorb(this.#dataAt, this.#dataAt + filled + gap);
+    const left = bytes.length - gap - 1;
+    const end = gap + left - left % BLAKE2B_BLOCK_BYTES;
+    this.#module.absorb(bytes.byteOffset + gap, bytes.byteOffset + end);
+    return bytes.subarray(end);
   }
 
   keystream(key: Uint8Array, nonce: Uint8Array): Keystream {
@@ -142,12 +172,24 @@ export class WasmBackend implements CryptoBackend {
   #xor(bytes: Uint8Array, state: Uint32Array, at: number): number {
     const used = at % SALSA20_BLOCK_BYTES;
     const block = (at - used) / SALSA20_BLOCK_BYTES;
-    const count = Math.min(bytes.length, this.#data.length - used);
     this.#words.set(state);
+    let room = this.#data.length - used;
+    if (bytes.length >= KEYSTREAM_STEP && this.rooms.holds(bytes)) {
+      if (used === 0) return this.#xorInPlace(bytes, block);
+      room = SALSA20_BLOCK_BYTES - used;
+    }
+    const count = Math.min(bytes.length, room);
     // The module starts at a block: the used part of the first one falls on bytes of no meaning.
     this.#data.set(count === bytes.length ? bytes : bytes.subarray(0, count), used);
-    this.#module.keystream(used + count, block, block / 2 ** 32);
+    this.#module.keystream(this.#dataAt, this.#dataAt + used + count, block, block / 2 ** 32);
     bytes.set(this.#data.subarray(used, used + count));
+    return count;
+  }
+
+  #xorInPlace(bytes: Uint8Array, block: number): number {
+    const count = bytes.length - bytes.length % KEYSTREAM_STEP;
+    const at = bytes.byteOffset;
+    this.#module.keystream(at, at + count, block, block / 2 ** 32);
     return count;
   }
 }

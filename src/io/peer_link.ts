@@ -6,6 +6,8 @@ import { LocalProtocolError, RemoteProtocolError, TroveError } from "../base/err
 import type { Outgoing, Received, Session } from "../core/wire/session.ts";
 import type { Input, PeerId, QuietEnd } from "../core/sync/inputs.ts";
 import type { Message } from "../core/wire/messages.ts";
+import { cryptoBackend } from "../crypto/backend.ts";
+import { ROOM_BYTES } from "../crypto/rooms.ts";
 import type { Sender } from "../csp/channel.ts";
 import type { Connection } from "./connection.ts";
 
@@ -24,10 +26,10 @@ export type Inbound =
 
 /**
  * Bytes asked of the connection at once: little of strangers and of peers that say little, more and
- * more of one that fills what it is given.
+ * more of one that fills what it is given, up to what is deciphered and hashed where it lies.
  */
 const FIRST_READ_BYTES = 512;
-const MAX_READ_BYTES = 512 * 1024;
+const MAX_READ_BYTES = ROOM_BYTES;
 
 /** Pieces with more messages than this are read in small buffers: a flood must not fill memory. */
 const MANY_MESSAGES = 1024;
@@ -200,7 +202,12 @@ class SocketReader {
   /** Wait for more. Undefined when the remote has ended its side. */
   async read(): Promise<Uint8Array | undefined> {
     const piece = this.#take();
-    const count = await this.#conn.read(piece);
+    let count: number | null = null;
+    try {
+      count = await this.#conn.read(piece);
+    } finally {
+      if (count === null) cryptoBackend().rooms?.give(piece);
+    }
     return count === null ? undefined : piece.subarray(0, count);
   }
 
@@ -212,6 +219,7 @@ class SocketReader {
 
   /** Nothing uses the bytes of this chunk any more. */
   release(chunk: Uint8Array): void {
+    if (cryptoBackend().rooms?.give(chunk)) return;
     const buffer = chunk.buffer as ArrayBuffer;
     // Those from before the size grew are let go.
     if (buffer.byteLength !== this.#size || this.#free.length >= FREE_READ_BUFFERS) return;
@@ -219,6 +227,8 @@ class SocketReader {
   }
 
   #take(): Uint8Array {
+    const room = this.#size === ROOM_BYTES ? cryptoBackend().rooms?.take() : undefined;
+    if (room !== undefined) return room;
     let buffer = this.#free.pop();
     if (buffer?.byteLength !== this.#size) buffer = new ArrayBuffer(this.#size);
     return new Uint8Array(buffer);

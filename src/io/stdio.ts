@@ -1,6 +1,9 @@
 /** Standard input and output as a connection: `ssh host trove share photos --stdio`. */
 import type { Connection } from "./connection.ts";
 
+/** What a pipe holds. */
+const PIECE_BYTES = 64 * 1024;
+
 /**
  * The platform keeps descriptors of its own: closing the streams here, the other end hears nothing
  * of it before the process ends. So it cannot be half open; whoever ends its side ends.
@@ -8,10 +11,15 @@ import type { Connection } from "./connection.ts";
 class StdioConnection implements Connection {
   readonly remote = "stdio";
   #closed = false;
+  /** A read that was given up may be answered yet, when others have the buffer it was for. */
+  readonly #piece = new Uint8Array(PIECE_BYTES);
 
   async read(buffer: Uint8Array): Promise<number | null> {
+    if (this.#closed) return null;
     try {
-      return this.#closed ? null : await Deno.stdin.read(buffer);
+      const count = await Deno.stdin.read(this.#piece.subarray(0, buffer.length));
+      if (count !== null) buffer.set(this.#piece.subarray(0, count));
+      return count;
     } catch (error) {
       if (this.#closed) return null; // that is what interrupted it
       throw error;
