@@ -116,6 +116,9 @@ export class ProcessWatch implements Disposable {
   }
 }
 
+/** How many measurements were begun: each has a folder of its own. */
+let measured = 0;
+
 /** A workload that lies on disk. */
 export interface Prepared {
   readonly workload: Workload;
@@ -125,7 +128,9 @@ export interface Prepared {
 }
 
 /**
- * Share a prepared folder and clone it, in a subfolder of `temp` that is gone afterwards.
+ * Share a prepared folder and clone it, in a subfolder of `temp`. One large file is gone afterwards.
+ * Many small ones stay until `temp` goes: ext4 looks at each place of a file that was removed within
+ * the last minutes whenever it makes one, so that a pair would be slower for what the one before it left.
  *
  * @throws {Error} If a process fails or the clone is not the same.
  */
@@ -135,15 +140,16 @@ export async function measure(
   temp: TempFolder,
 ): Promise<Sample> {
   const [sharing, cloning] = programsOf(pair);
-  const work = temp.folder("work");
-  using _work = removedAtTheEnd(work);
+  const name = `work-${measured++}`;
+  const work = temp.folder(name);
+  using _work = workload.files === 1 ? removedAtTheEnd(work) : undefined;
   using _archive = removedAtTheEnd(join(folder, ".dat"));
   await using sharer = await DRIVERS[sharing].share(folder, { home: join(work, "home-of-sharer") });
   using sharerWatch = new ProcessWatch(sharer);
   const source = await DRIVERS[sharing].sharing(sharer);
   const importCpuSeconds = sharer.cpuSeconds();
 
-  const copy = temp.folder("work", "copy");
+  const copy = temp.folder(name, "copy");
   const started = performance.now();
   const home = join(work, "home-of-cloner");
   await using cloner = await DRIVERS[cloning].clone(source, copy, { home });

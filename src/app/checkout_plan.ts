@@ -2,7 +2,7 @@
  * What a version needs on disk: its live files and folders with their places, without those that
  * cannot be written. Source: spec of the drive, section 8.
  */
-import { join } from "node:path";
+import { join, sep } from "node:path";
 import { type Range, RangeSet } from "../base/ranges.ts";
 import { findClashes } from "../core/archive/clashes.ts";
 import { type FileKind, kindOfMode } from "../core/archive/entry.ts";
@@ -130,16 +130,19 @@ export function planFiles(archive: Archive, emit: Emit, scope: PlanScope = {}): 
   };
   const isSelected = (path: string, kind: FileKind) =>
     selection === undefined || selection.selects(path, { folder: kind === "directory" });
+  // Put together by hand: the components are safe, so there is nothing to resolve.
+  const inside = join(dir, "x").slice(0, -1);
+  const targetOf = (components: readonly string[]) => inside + components.join(sep);
   for (const { path, stat, seq } of walked) {
     const safe = safePath(path, { windows: Deno.build.os === "windows" });
     const kind = kindOfMode(stat.mode);
     if (!isSelected(path, kind)) {
       // Nothing is written for it, so nobody need hear what is wrong with it.
       if (safe.kind === "refused" || kind !== "file") continue;
-      unselected.push({ path, seq, target: join(dir, ...safe.components), ...stat });
+      unselected.push({ path, seq, target: targetOf(safe.components), ...stat });
     } else if (safe.kind === "refused") refuse(path, `the path ${safe.reason}`);
     else if (aliases.has(safe.components[0])) refuse(path, "the path would be written into .dat");
-    else if (isTooLong(join(dir, path))) {
+    else if (isTooLong(targetOf(safe.components))) {
       refuse(path, `with its folder it has more than ${MAX_TARGET_BYTES} bytes`);
     } else if (kind === "other") refuse(path, "it is neither a file nor a folder");
     else if (kind === "file" && stat.blocks === 0 && stat.size > 0) {
@@ -148,7 +151,7 @@ export function planFiles(archive: Archive, emit: Emit, scope: PlanScope = {}): 
       const isPacked = kind === "file" && scope.files === undefined;
       const file = isPacked
         ? packed.add({ path, seq, stat })
-        : { path, seq, target: join(dir, ...safe.components), ...stat };
+        : { path, seq, target: targetOf(safe.components), ...stat };
       if (kind === "directory") folders.push(file);
       else files.push(file);
     }
