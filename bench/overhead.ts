@@ -64,7 +64,9 @@ async function overheadOf(workload: Workload): Promise<Sample[]> {
   workload.write(folder);
   const files = listFiles(folder);
   {
-    await using sharer = await shareWithTrove(folder, { home }, ["--no-watch"]);
+    await using sharer = await shareWithTrove(folder, { home }, ["--no-watch"], {
+      deadlineMs: 600_000,
+    });
     const args = cloneArguments(sharer.link, copy, [sharer.address]);
     await using cloner = await trove(args, { home });
     await cloner.ended();

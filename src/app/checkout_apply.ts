@@ -56,7 +56,7 @@ export async function applyCheckout(
   if (keepsHistory) return;
   await dropLostBlocks(archive, plan, survey, history);
   // One that is complete is not mapped beside another that gets the same blocks now.
-  const placing = new Set(coming.toPlace.map(({ offset }) => offset));
+  const placing = survey.placed.length === 0 ? new Set() : offsetsOf(coming.toPlace);
   const placed = survey.placed.filter(({ blocks, offset }) => blocks > 0 && !placing.has(offset));
   const beside = dropOverlaps(survey.beside.filter((file) => isApart(file, plan.ranges)), () => {});
   place([...placed, ...beside]);
@@ -126,10 +126,9 @@ async function salvageBlocks(
     else paths.push(path);
   };
   for (const [offset, paths] of moved) for (const path of paths) add(offset, path);
-  const placing = new Set(toPlace.map(({ offset }) => offset));
-  for (const { offset, target } of [...survey.placed, ...survey.beside]) {
-    if (placing.has(offset)) add(offset, target);
-  }
+  const others = [...survey.placed, ...survey.beside];
+  const placing = others.length === 0 ? new Set() : offsetsOf(toPlace);
+  for (const { offset, target } of others) if (placing.has(offset)) add(offset, target);
   for (const { file, standing } of survey.toPlace) {
     if (standing === "edited" || standing === "ours") add(file.offset, file.target);
   }
@@ -137,6 +136,12 @@ async function salvageBlocks(
     const paths = sources.get(file.offset);
     if (paths !== undefined) await salvage(content, file, paths, history);
   }
+}
+
+function offsetsOf(files: readonly PlannedFile[]): Set<number> {
+  const offsets = new Set<number>();
+  for (const { offset } of files) offsets.add(offset);
+  return offsets;
 }
 
 /** Whether none of a file's blocks is in any of these ranges. */
@@ -157,11 +162,12 @@ function dropStaged(content: FeedStore, { start, end }: Range): void {
 /** Remove what an earlier plan began to fetch and this one does not want. */
 function sweepStaging({ paths: { staging }, contentFiles }: Archive, plan: CheckoutPlan): void {
   if (!lookAt(staging)?.isDirectory) return;
-  const wanted = new Set(plan.toPlace.map(({ offset }) => contentFiles!.stagingPath(offset)));
+  const wanted = offsetsOf(plan.toPlace);
   try {
     for (const { name } of Deno.readDirSync(staging)) {
       const path = join(staging, name);
-      if (!wanted.has(path)) Deno.removeSync(path, { recursive: true });
+      const isWanted = wanted.has(Number(name)) && contentFiles!.stagingPath(Number(name)) === path;
+      if (!isWanted) Deno.removeSync(path, { recursive: true });
     }
   } catch (error) {
     throw storageError(`Cannot remove what is left in "${staging}"`, error);

@@ -162,6 +162,7 @@ export function planFiles(archive: Archive, emit: Emit, scope: PlanScope = {}): 
     if (kind !== "directory" && isSelected(path, kind)) refuse(path, "there is something below it");
   }
   // A folder made on purpose is as good as a file in it. It gives way: it has nothing to lose.
+  packed.seal();
   const insides = folders.map((folder) => ({ ...folder, path: `${folder.path}/`, folder }));
   const all: (PlannedFile & { folder?: PlannedFile })[] = [...files, ...insides];
   const { kept: fitted, clashes } = findClashes(all, { foldNames: foldsNames() });

@@ -103,7 +103,8 @@ export function removeFiles(
   },
 ): Map<number, string[]> {
   const moved = new Map<number, string[]>();
-  const sizes = new Map(wanted.map(({ offset, size }) => [offset, size]));
+  // There may be very many, and as a rule nothing that goes.
+  const sizes = new Map(gone.files.length === 0 ? [] : sizesOf(wanted));
   for (const { target, offset, size, blocks } of gone.files) {
     const isWanted = blocks > 0 && sizes.get(offset) === size && !moved.has(offset);
     const aside = isWanted ? join(paths.staging, `${offset}.moved`) : undefined;
@@ -123,6 +124,10 @@ export function removeFiles(
   }
   for (const target of gone.vacant) pruneEmptyFolders(paths.dir, target);
   return moved;
+}
+
+function* sizesOf(files: readonly PlannedFile[]): Generator<[offset: number, size: number]> {
+  for (const { offset, size } of files) yield [offset, size];
 }
 
 /** Answers false if there was none any more, or not in this folder. */

@@ -25,6 +25,11 @@ export class PackedFiles {
     const numbers = { seq, offset, blocks, byteOffset, size, mode, mtime };
     return new PackedFile(this, this.rows.push(numbers, path));
   }
+
+  /** All are in: let go of room that is not used. */
+  seal(): void {
+    this.rows.seal();
+  }
 }
 
 /** A file out of its row. All but `before` is looked up, so it cannot be copied with `...`. */

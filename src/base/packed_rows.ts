@@ -1,34 +1,43 @@
 /**
- * Very many records in little memory: some numbers and a text each, kept as columns and not as
- * objects. A million files take what they have to say, and nothing for the garbage collector.
+ * Very many records in little memory: some numbers and a text each, kept in a few large arrays and
+ * not as objects. A million files take what they have to say, and nothing for the garbage collector.
+ *
+ * The arrays are never copied to be made larger, but for the first: copies would lie about until
+ * somebody collects them, and be more than what is in use.
  */
 
-/** Room for so many rows at first, and how many times as much there is when it is used up. */
+/** Rows in an array, and in the first one at first. A power of two. */
+const CHUNK_ROWS = 4096;
 const FIRST_ROWS = 64;
-const GROWTH = 1.5;
-/** Bytes of text that there is room for at first. */
+/** Bytes of text in an array, at first and as a rule. */
 const FIRST_TEXT_BYTES = 2048;
+const TEXT_BYTES = 65_536;
+/** A text's place is the number of its array times this, and where it begins there. */
+const TEXT_SPAN = 2 ** 20;
 /** UTF-8 takes at most so many bytes for a UTF-16 code unit. */
 const BYTES_PER_UNIT = 3;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** Rows are counted from 0. Numbers are doubles; texts have to be well-formed. */
+/** Rows are counted from 0. Numbers are doubles; texts have to be well-formed, and below 300 kB. */
 export class PackedRows<Column extends string> {
   readonly #names: readonly Column[];
-  readonly #columns: Record<Column, Float64Array>;
-  /** Where the text begins among all texts, and how many bytes it has. */
-  #textAt = new Float64Array(FIRST_ROWS);
-  #textBytes = new Uint32Array(FIRST_ROWS);
-  #texts = new Uint8Array(FIRST_TEXT_BYTES);
-  #textsEnd = 0;
+  /** Which number of a row a column is; after them come the text's place and how long it is. */
+  readonly #places: Readonly<Record<Column, number>>;
+  readonly #textPlace: number;
+  readonly #width: number;
+  #chunks: Float64Array[] = [];
+  readonly #texts: Uint8Array[] = [];
+  #textEnd = 0;
   #count = 0;
 
   constructor(names: readonly Column[]) {
     this.#names = names;
-    const columns = names.map((name) => [name, new Float64Array(FIRST_ROWS)]);
-    this.#columns = Object.fromEntries(columns);
+    const places = names.map((name, place) => [name, place]);
+    this.#places = Object.fromEntries(places);
+    this.#textPlace = names.length;
+    this.#width = names.length + 2;
   }
 
   get count(): number {
@@ -37,92 +46,111 @@ export class PackedRows<Column extends string> {
 
   /** The new row's number. */
   push(values: Readonly<Record<Column, number>>, text: string): number {
-    const row = this.#count;
-    if (row === this.#textAt.length) this.#resize(Math.max(FIRST_ROWS, Math.ceil(row * GROWTH)));
-    for (const name of this.#names) this.#columns[name][row] = values[name];
-    this.#textAt[row] = this.#textsEnd;
-    this.#textBytes[row] = this.#pushText(text);
-    this.#count++;
+    const row = this.#count++;
+    this.#makeRoom(row);
+    for (const name of this.#names) this.#put(row, this.#places[name], values[name]);
+    this.#put(row, this.#textPlace, this.#textPlaceFor(text.length * BYTES_PER_UNIT));
+    const rest = this.#texts[this.#texts.length - 1].subarray(this.#textEnd);
+    const { written } = encoder.encodeInto(text, rest);
+    this.#put(row, this.#textPlace + 1, written);
+    this.#textEnd += written;
     return row;
   }
 
-  #pushText(text: string): number {
-    const most = this.#textsEnd + text.length * BYTES_PER_UNIT;
-    if (most > this.#texts.length) {
-      this.#texts = resized(this.#texts, Math.ceil(Math.max(most, this.#texts.length * GROWTH)));
+  #makeRoom(row: number): void {
+    const number = Math.floor(row / CHUNK_ROWS);
+    const needed = (row % CHUNK_ROWS + 1) * this.#width;
+    const chunk = this.#chunks[number];
+    if (chunk !== undefined && chunk.length >= needed) return;
+    const rows = number > 0
+      ? CHUNK_ROWS
+      : Math.min(CHUNK_ROWS, Math.max(FIRST_ROWS, 2 * (row % CHUNK_ROWS)));
+    this.#chunks[number] = resized(chunk ?? new Float64Array(), rows * this.#width);
+  }
+
+  /** Where a text goes that takes at most so many bytes. */
+  #textPlaceFor(most: number): number {
+    if (most >= TEXT_SPAN) throw new RangeError(`Cannot pack a text of up to ${most} bytes`);
+    const last = this.#texts.length - 1;
+    if (last < 0 || this.#textEnd + most > this.#texts[last].length) {
+      const usual = last < 0 ? FIRST_TEXT_BYTES : TEXT_BYTES;
+      this.#texts.push(new Uint8Array(Math.max(most, usual)));
+      this.#textEnd = 0;
     }
-    const { written } = encoder.encodeInto(text, this.#texts.subarray(this.#textsEnd));
-    this.#textsEnd += written;
-    return written;
+    return (this.#texts.length - 1) * TEXT_SPAN + this.#textEnd;
+  }
+
+  #at(row: number, place: number): number {
+    return this.#chunks[Math.floor(row / CHUNK_ROWS)][row % CHUNK_ROWS * this.#width + place];
+  }
+
+  #put(row: number, place: number, value: number): void {
+    this.#chunks[Math.floor(row / CHUNK_ROWS)][row % CHUNK_ROWS * this.#width + place] = value;
   }
 
   get(row: number, name: Column): number {
-    return this.#columns[name][row];
+    return this.#at(row, this.#places[name]);
   }
 
   set(row: number, name: Column, value: number): void {
-    this.#columns[name][row] = value;
+    this.#put(row, this.#places[name], value);
   }
 
   text(row: number): string {
-    const start = this.#textAt[row];
-    return decoder.decode(this.#texts.subarray(start, start + this.#textBytes[row]));
+    const place = this.#at(row, this.#textPlace);
+    const start = place % TEXT_SPAN;
+    const bytes = this.#texts[Math.floor(place / TEXT_SPAN)];
+    return decoder.decode(bytes.subarray(start, start + this.#at(row, this.#textPlace + 1)));
   }
 
   /** Let go of room that is not used. */
   seal(): void {
-    this.#resize(this.#count);
-    this.#texts = resized(this.#texts, this.#textsEnd);
+    const last = this.#chunks.length - 1;
+    if (last < 0) return;
+    const rows = this.#count - last * CHUNK_ROWS;
+    this.#chunks[last] = this.#chunks[last].slice(0, rows * this.#width);
+    this.#texts[this.#texts.length - 1] = this.#texts[this.#texts.length - 1]
+      .slice(0, this.#textEnd);
   }
 
   /** Bring the rows in ascending order of a column; equal ones stay in theirs. */
   sortBy(name: Column): void {
-    const column = this.#columns[name];
     let row = 1;
-    while (row < this.#count && column[row - 1] <= column[row]) row++;
+    while (row < this.#count && this.get(row - 1, name) <= this.get(row, name)) row++;
     if (row >= this.#count) return;
     const order = Uint32Array.from({ length: this.#count }, (_, row) => row)
-      .sort((a, b) => column[a] - column[b] || a - b);
-    this.#change((column) => {
-      const sorted = column.slice();
-      for (let row = 0; row < order.length; row++) sorted[row] = column[order[row]];
-      return sorted as typeof column;
+      .sort((a, b) => this.get(a, name) - this.get(b, name) || a - b);
+    this.#chunks = this.#chunks.map(({ length }, number) => {
+      const sorted = new Float64Array(length);
+      const first = number * CHUNK_ROWS;
+      const end = Math.min(this.#count, first + CHUNK_ROWS);
+      for (let row = first; row < end; row++) {
+        sorted.set(this.#rowOf(order[row]), (row - first) * this.#width);
+      }
+      return sorted;
     });
+  }
+
+  #rowOf(row: number): Float64Array {
+    const start = row % CHUNK_ROWS * this.#width;
+    return this.#chunks[Math.floor(row / CHUNK_ROWS)].subarray(start, start + this.#width);
   }
 
   /** How many rows have at most this value in a column by which they are sorted. */
   upTo(name: Column, value: number): number {
-    const column = this.#columns[name];
     let low = 0;
     let high = this.#count;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (column[middle] <= value) low = middle + 1;
+      if (this.get(middle, name) <= value) low = middle + 1;
       else high = middle;
     }
     return low;
   }
-
-  #resize(rows: number): void {
-    this.#change((column) => resized(column, rows));
-  }
-
-  #change(
-    change: <A extends Float64Array<ArrayBuffer> | Uint32Array<ArrayBuffer>>(column: A) => A,
-  ) {
-    for (const name of this.#names) {
-      this.#columns[name] = change(this.#columns[name] as Float64Array<ArrayBuffer>);
-    }
-    this.#textAt = change(this.#textAt);
-    this.#textBytes = change(this.#textBytes);
-  }
 }
 
-type Bytes = Float64Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>;
-
-function resized<A extends Bytes>(array: A, length: number): A {
-  if (length <= array.length) return array.slice(0, length) as A;
-  const larger = new (array.constructor as { new (length: number): A })(length);
+function resized(array: Float64Array, length: number): Float64Array {
+  const larger = new Float64Array(length);
   larger.set(array);
   return larger;
 }

@@ -61,3 +61,20 @@ Deno.test("PackedRows changes one number and nothing else", () => {
     { place: 3, size: 2 ** 50, text: "b" },
   ]);
 });
+
+Deno.test("PackedRows has room for very many rows and for long texts, and sorts them", () => {
+  const list = Array.from({ length: 10_001 }, (_, n) => ({
+    place: n * 7919 % 10_001,
+    size: n,
+    text: n % 1000 === 0 ? "\u{1F980}".repeat(10_000 + n) : `file ${n}`,
+  }));
+  const rows = packed(list);
+  rows.seal();
+  rows.sortBy("place");
+  assert.equal(rows.count, list.length);
+  for (const one of list) {
+    const row = rows.upTo("place", one.place) - 1;
+    assert.deepEqual([rows.get(row, "size"), rows.text(row) === one.text], [one.size, true]);
+  }
+  assert.throws(() => rows.push({ place: 0, size: 0 }, "x".repeat(400_000)), RangeError);
+});
