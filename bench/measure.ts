@@ -9,10 +9,10 @@ import type { Workload } from "./data.ts";
 import { nativePeer } from "./native_peers.ts";
 
 /**
- * Real peers with native crypto; trove as it is; trove without hash and cipher; an earlier trove, from
- * `useEarlier`.
+ * Real peers with native crypto; trove as it is; trove without hash and cipher; the least that brings a
+ * file over (`bare_pipeline.ts`); an earlier trove, from `useEarlier`.
  */
-export type Program = "real" | "trove" | "stubbed" | "earlier";
+export type Program = "real" | "trove" | "stubbed" | "bare" | "earlier";
 
 /** Who shares with whom: two of the same, or two different ones. */
 export type Pair = Program | "real to trove" | "trove to real";
@@ -87,6 +87,7 @@ const DRIVERS: Record<Program, Driver> = {
   real: REAL,
   trove: troveDriver("main.ts"),
   stubbed: troveDriver("bench/stubbed_main.ts"),
+  bare: troveDriver("bench/bare_pipeline.ts"),
   earlier: troveDriver("main.ts"),
 };
 

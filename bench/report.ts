@@ -18,6 +18,8 @@ export interface Row {
   /** Against the real peer of the same run: the median of the runs' ratios. */
   readonly importRatio?: number;
   readonly cloneRatio?: number;
+  /** The same against the bare pipeline. */
+  readonly bareRatio?: number;
   /** Processor seconds; see `Sample`. */
   readonly importCpu: number;
   readonly cloneCpu: number;
@@ -33,6 +35,8 @@ const MEMORY_BAR = 120e6;
 /** How many times as fast as real peers trove has to bring a large file in, and over. */
 const IMPORT_BAR = 2;
 const CLONE_BAR = 3;
+/** And what part of the bare pipeline's rate. */
+const BARE_BAR = 0.8;
 
 /** Rows in the order in which workloads and pairs were first measured. `rounds` is one list a run. */
 export function summarize(rounds: readonly (readonly Sample[])[]): Row[] {
@@ -47,14 +51,14 @@ export function summarize(rounds: readonly (readonly Sample[])[]): Row[] {
 function rowOf(samples: readonly Sample[], rounds: readonly (readonly Sample[])[]): Row {
   const [{ pair, workload, files, bytes }] = samples;
   const amount = files === 1 ? bytes / 1e6 : files;
-  const ratio = (seconds: "importSeconds" | "cloneSeconds") => {
+  const ratio = (seconds: "importSeconds" | "cloneSeconds", to: Pair = "real") => {
     const ratios = rounds.flatMap((round) => {
       const same = round.filter((sample) => sample.workload === workload);
-      const real = same.find((sample) => sample.pair === "real");
+      const theirs = same.find((sample) => sample.pair === to);
       const ours = same.find((sample) => sample.pair === pair);
-      return real && ours ? [real[seconds] / ours[seconds]] : [];
+      return theirs && ours ? [theirs[seconds] / ours[seconds]] : [];
     });
-    return pair === "real" || ratios.length === 0 ? undefined : median(ratios);
+    return pair === to || ratios.length === 0 ? undefined : median(ratios);
   };
   const row = {
     workload,
@@ -65,6 +69,7 @@ function rowOf(samples: readonly Sample[], rounds: readonly (readonly Sample[])[
     cloneRate: amount / median(samples.map((sample) => sample.cloneSeconds)),
     importRatio: ratio("importSeconds"),
     cloneRatio: ratio("cloneSeconds"),
+    bareRatio: ratio("cloneSeconds", "bare"),
     importCpu: median(samples.map((sample) => sample.importCpuSeconds)),
     cloneCpu: median(samples.map((sample) => sample.cloneCpuSeconds)),
     sharerPeakMB: Math.max(...samples.map((sample) => sample.sharerPeakRss)) / 1e6,
@@ -74,7 +79,7 @@ function rowOf(samples: readonly Sample[], rounds: readonly (readonly Sample[])[
 }
 
 function barsOf(row: Omit<Row, "bars">): Bar[] {
-  if (row.pair === "real") return [];
+  if (row.pair === "real" || row.pair === "bare") return [];
   const bars: Bar[] = [];
   if (row.unit === "MB/s" && row.pair === "stubbed") {
     bars.push({
@@ -93,6 +98,11 @@ function barsOf(row: Omit<Row, "bars">): Bar[] {
     if (row.cloneRatio !== undefined) {
       bars.push({ text: `import >= ${IMPORT_BAR} x real`, met: row.importRatio! >= IMPORT_BAR });
       bars.push({ text: `clone >= ${CLONE_BAR} x real`, met: row.cloneRatio >= CLONE_BAR });
+    }
+    if (row.bareRatio !== undefined) {
+      const part = `${(100 * row.bareRatio).toFixed(0)} %`;
+      const text = `clone >= ${100 * BARE_BAR} % of bare (${part})`;
+      bars.push({ text, met: row.bareRatio >= BARE_BAR });
     }
     const peak = Math.max(row.sharerPeakMB, row.clonerPeakMB);
     bars.push({ text: `RSS < ${MEMORY_BAR / 1e6} MB`, met: peak < MEMORY_BAR / 1e6 });

@@ -5,8 +5,8 @@
  *     [--entries N,N...] [--gigabytes N,N...] [--peers N,N...] [--idle SECONDS]
  *
  *   startup  `trove --version` and `trove status` beside an empty script
- *   large    one file of 256 MiB: real peers, trove, one of each both ways, and trove with hash and
- *            cipher stubbed out
+ *   large    one file of 256 MiB: real peers, trove, one of each both ways, the least that can bring
+ *            a file over encrypted and verified, and trove with hash and cipher stubbed out
  *   small    5,000 files of 1 to 16 KiB: real peers and trove
  *   memory   one file of 1 GiB: trove
  *   scale    imports of 1,000 to 100,000 files in a tree and of 8,000 in one folder: trove, and real
@@ -73,7 +73,7 @@ function plans(
   const all: Record<PairPart, Plan> = {
     large: {
       workload: oneFile(`one file of ${large} MiB`, large * MIB),
-      pairs: ["real", "real to trove", "trove to real", "trove", "stubbed"],
+      pairs: ["real", "real to trove", "trove to real", "trove", "bare", "stubbed"],
       runs,
     },
     small: { workload: smallFiles(small), pairs: ["real", "trove"], runs },

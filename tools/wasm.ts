@@ -15,7 +15,7 @@ const SOURCES = new URL("../wasm/", import.meta.url);
  */
 const FLAGS = [
   ...["--outFile", "crypto.wasm", "-O3", "--runtime", "stub", "--noAssert", "--use", "abort="],
-  ...["--initialMemory", "66", "--maximumMemory", "66", "--enable", "simd"],
+  ...["--initialMemory", "130", "--maximumMemory", "130", "--enable", "simd"],
 ];
 
 /**

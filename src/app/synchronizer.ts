@@ -73,7 +73,7 @@ export interface SynchronizerOptions {
 export type FoundPeer = Omit<Extract<Input, { kind: "found" }>, "kind">;
 
 /** Pieces taken before what they brought is committed: a commit costs a few small writes. */
-const PIECES_PER_COMMIT = 8;
+const PIECES_PER_COMMIT = 4;
 
 export class Synchronizer {
   readonly #world: World;

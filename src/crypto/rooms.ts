@@ -3,8 +3,8 @@
  * decrypted where it is, without being copied in and out.
  */
 
-/** Bytes of each: what is read at once of a connection that is fast. */
-export const ROOM_BYTES = 512 * 1024;
+/** Bytes of each: what is read at once of a connection that is fast, some sixteen blocks. */
+export const ROOM_BYTES = 1024 * 1024;
 
 export class Rooms {
   readonly #memory: ArrayBufferLike;

@@ -26,7 +26,8 @@ export type Inbound =
 
 /**
  * Bytes asked of the connection at once: little of strangers and of peers that say little, more and
- * more of one that fills what it is given, up to what is deciphered and hashed where it lies.
+ * more of one that fills what it is given, up to what is deciphered and hashed where it lies. Each
+ * piece costs a commit and more, as much as two blocks of it.
  */
 const FIRST_READ_BYTES = 512;
 const MAX_READ_BYTES = ROOM_BYTES;
@@ -40,6 +41,9 @@ const FLOOD_READ_BYTES = 64 * 1024;
  * between two parts of it other peers have their turn.
  */
 const TURN_MESSAGES = 256;
+
+/** Who says no more than this at once has done with its blocks: it need not keep a large buffer. */
+const LITTLE_BYTES = 4 * 1024;
 
 /** Frames a second without any meaning that are put up with. Source: spec of limits, section 2. */
 const MAX_EMPTY_FRAMES = 1000;
@@ -215,6 +219,7 @@ class SocketReader {
   adapt(chunk: Uint8Array, messages: number): void {
     if (messages > MANY_MESSAGES) this.#size = FLOOD_READ_BYTES;
     else if (chunk.length === this.#size && this.#size < MAX_READ_BYTES) this.#size *= 2;
+    else if (chunk.length <= LITTLE_BYTES) this.#size = Math.min(this.#size, FLOOD_READ_BYTES);
   }
 
   /** Nothing uses the bytes of this chunk any more. */
