@@ -72,8 +72,14 @@ export function narrowFlags(
   args: readonly string[],
   { usual, home, cwd, env }: Surroundings,
 ): string[] {
-  const needs = COMMAND_NEEDS[args.find((arg) => !arg.startsWith("-")) ?? ""] ?? LOCAL;
+  const command = args.find((arg) => !arg.startsWith("-")) ?? "";
+  const usualNeeds = COMMAND_NEEDS[command] ?? LOCAL;
+  const isBorrowed = (!usualNeeds.net || command === "serve") &&
+    args.some((arg) => arg.startsWith("dat://"));
+  const needs = isBorrowed ? PEERS : usualNeeds;
   const named = args.flatMap((arg, n) => pathsOf(args, arg, n, cwd));
+  // A link in the place of a folder: what is fetched lies where temporary files belong.
+  if (isBorrowed) named.push(env.TMPDIR ?? Deno.env.get("TMPDIR") ?? "/tmp");
   // What a path in an archive looks like on disk is nobody's business, least of all the top of it.
   const own = [resolve(home, ".dat"), env.XDG_CACHE_HOME ?? resolve(home, ".cache")];
   const paths = [...own, archiveAbove(cwd), ...named.filter((path) => path !== "/")];
@@ -119,5 +125,6 @@ function pathsOf(args: readonly string[], arg: string, n: number, cwd: string): 
   if (n === 0 || value === undefined || /^(dat|https?|ws):\/\//.test(value)) return [];
   if (!isAbsolute(value) && (value.startsWith("-") || value.includes(":"))) return [];
   const path = resolve(cwd, value);
-  return FILE_OPTIONS.includes(args[n - 1]) ? [path, dirname(path)] : [path];
+  // A file of an archive is read by what the archive says of it.
+  return FILE_OPTIONS.includes(args[n - 1]) ? [path, dirname(path)] : [path, archiveAbove(path)];
 }
