@@ -102,9 +102,9 @@ function networkFlag(args: readonly string[], env: Readonly<Record<string, strin
   return `--allow-net=127.0.0.1,[::1]${isBound ? "" : ",0.0.0.0,[::]"}`;
 }
 
-/** As the flags take them. */
+/** As the flags take them, which have no way to write a comma in a path. */
 function listed(paths: readonly string[]): string {
-  return [...new Set(paths)].map((path) => path.replaceAll(",", ",,")).join(",");
+  return [...new Set(paths)].join(",");
 }
 
 /** Whether an archive is asked for by a name: servers all over are asked for that. */
@@ -123,7 +123,7 @@ function archiveAbove(folder: string): string {
 function pathsOf(args: readonly string[], arg: string, n: number, cwd: string): string[] {
   const value = arg.startsWith("--") ? /^--[a-z-]+=(.+)$/.exec(arg)?.[1] : arg;
   if (n === 0 || value === undefined || /^(dat|https?|ws):\/\//.test(value)) return [];
-  if (!isAbsolute(value) && (value.startsWith("-") || value.includes(":"))) return [];
+  if (!isAbsolute(value) && /^-|[:,=]/.test(value)) return []; // an address, a list, a setting
   const path = resolve(cwd, value);
   // A file of an archive is read by what the archive says of it.
   return FILE_OPTIONS.includes(args[n - 1]) ? [path, dirname(path)] : [path, archiveAbove(path)];
