@@ -78,8 +78,10 @@ export function narrowFlags(
     args.some((arg) => arg.startsWith("dat://"));
   const needs = isBorrowed ? PEERS : usualNeeds;
   const named = args.flatMap((arg, n) => pathsOf(args, arg, n, cwd));
-  // A link in the place of a folder: what is fetched lies where temporary files belong.
-  if (isBorrowed) named.push(env.TMPDIR ?? Deno.env.get("TMPDIR") ?? "/tmp");
+  // What is fetched for a link in the place of a folder lies where temporary files belong.
+  if (isBorrowed || args.includes("--self-test")) {
+    named.push(env.TMPDIR ?? Deno.env.get("TMPDIR") ?? "/tmp");
+  }
   // What a path in an archive looks like on disk is nobody's business, least of all the top of it.
   const own = [resolve(home, ".dat"), env.XDG_CACHE_HOME ?? resolve(home, ".cache")];
   const paths = [...own, archiveAbove(cwd), ...named.filter((path) => path !== "/")];
@@ -97,7 +99,8 @@ export function narrowFlags(
  */
 function networkFlag(args: readonly string[], env: Readonly<Record<string, string>>): string {
   const { TROVE_DISCOVERY: discovery = "none", TROVE_HOST: host } = env;
-  if (discovery !== "none" || args.some(isName)) return "--allow-net";
+  const isSearching = discovery !== "none" || args.some((arg) => /^--discovery(=|$)/.test(arg));
+  if (isSearching || args.some(isName)) return "--allow-net";
   const isBound = host !== undefined || args.some((arg) => /^--host(=|$)/.test(arg));
   return `--allow-net=127.0.0.1,[::1]${isBound ? "" : ",0.0.0.0,[::]"}`;
 }
