@@ -97,7 +97,7 @@ export class Archive implements Disposable {
 
   /** Whether every version's bytes are kept in `content.data`, or the working files are the bytes. */
   get keepsHistory(): boolean {
-    return !this.hasWorkingFiles || readable(this.paths.feed("content", "data"));
+    return !this.hasWorkingFiles || isFile(this.paths.feed("content", "data"));
   }
 
   /**
@@ -356,10 +356,12 @@ function sleepFiles(paths: ArchivePaths, feed: "metadata" | "content", access: A
   };
 }
 
-function readable(path: string): boolean {
+/** @throws {StorageError} If the disk does not say: an archive must not be taken for another kind. */
+function isFile(path: string): boolean {
   try {
     return Deno.statSync(path).isFile;
-  } catch {
-    return false;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw storageError(`Cannot look at "${path}"`, error);
   }
 }

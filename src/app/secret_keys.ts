@@ -4,6 +4,7 @@ import { StorageError } from "../base/errors.ts";
 import type { World } from "../base/world.ts";
 import { discoveryKey } from "../crypto/hash.ts";
 import { keyPair, SECRET_KEY_BYTES, SEED_BYTES } from "../crypto/sign.ts";
+import { storageError } from "../io/handle_cache.ts";
 import {
   type ArchivePaths,
   readSmallFile,
@@ -73,11 +74,19 @@ function namesPublicKey(secretKey: Uint8Array, publicKey: Uint8Array): boolean {
     equalBytes(secretKey.subarray(SEED_BYTES), publicKey);
 }
 
-/** Whether others than its owner can read a file. dat made the files of secret keys so. */
+/**
+ * Whether others than its owner can read a file. dat made the files of secret keys so.
+ *
+ * @throws {StorageError}
+ */
 export function isExposed(path: string): boolean {
   if (Deno.build.os === "windows") return false;
-  const { mode } = Deno.statSync(path);
-  return mode !== null && (mode & 0o077) !== 0;
+  try {
+    const { mode } = Deno.statSync(path);
+    return mode !== null && (mode & 0o077) !== 0;
+  } catch (error) {
+    throw storageError(`Cannot look at "${path}"`, error);
+  }
 }
 
 function exposure(path: string): string | undefined {

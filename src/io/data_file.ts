@@ -11,6 +11,8 @@ import type { BlockRange, BlockSpan, BlockStore } from "../core/feed/block_store
 const ALONE_BYTES = 8 * 1024;
 /** Most bytes copied together into one write. */
 const GATHER_BYTES = 1024 * 1024;
+/** A block of this size is made room for at once, whether or not there is so much in the file. */
+const USUAL_BYTES = 64 * 1024;
 /** When this many bytes wait for `flush`, they are written at once. */
 const MAX_WAITING_BYTES = 8 * 1024 * 1024;
 
@@ -34,7 +36,7 @@ export class DataFile implements BlockStore {
     const waiting = this.#waiting.get(block);
     if (waiting !== undefined) return waiting.bytes;
     // A size out of a damaged tree must not make us reserve memory for it.
-    if (size > GATHER_BYTES && byteOffset + size > this.#file.size()) return undefined;
+    if (size > USUAL_BYTES && byteOffset + size > this.#file.size()) return undefined;
     const bytes = new Uint8Array(size);
     return this.#file.readInto(bytes, byteOffset) === size ? bytes : undefined;
   }

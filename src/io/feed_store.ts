@@ -46,6 +46,8 @@ export class FeedStore implements FeedReader {
   onCleared: ((range: BlockRange) => void) | undefined;
   #needsConsent: boolean;
   #closed = false;
+  /** An append failed between its nodes and its signature: nothing of it may come to disk. */
+  #isTorn = false;
 
   /**
    * Open a feed, or begin an empty one where there are no files. After a crash the newest commit is
@@ -273,10 +275,12 @@ export class FeedStore implements FeedReader {
    *
    * @param options.durable Return only when the disk has it. A writer does this before it tells
    *   anybody of a new length: two signed histories cannot be undone.
+   * After an append that failed halfway nothing is written any more, as if the process had ended there.
+   *
    * @throws {StorageError} What could not be written stays in memory, for the next commit.
    */
   commit(options: { durable?: boolean } = {}): void {
-    if (this.#access === "read" || this.#needsConsent) return;
+    if (this.#access === "read" || this.#needsConsent || this.#isTorn) return;
     const durable = options.durable === true;
     this.#blocks.flush();
     this.#files.flushNodes();
@@ -351,8 +355,11 @@ export class FeedStore implements FeedReader {
   #grow(grown: Signed, places: readonly ("final" | "staged")[] = []): void {
     if (grown.nodes.length === 0) return;
     const first = this.#length;
+    this.#files.prepare(grown.nodes, grown.length);
+    this.#isTorn = true;
     for (const node of grown.nodes) this.#files.putNode(node);
     this.#files.putSignature(grown.length, grown.signature);
+    this.#isTorn = false;
     for (let block = first; block < grown.length; block++) {
       this.#places.set(block, places[block - first] ?? "final");
     }
@@ -364,6 +371,11 @@ export class FeedStore implements FeedReader {
   #checkChangeable(): void {
     if (this.#access === "read") {
       throw new LocalProtocolError("Cannot change a feed that was opened for reading");
+    }
+    if (this.#isTorn) {
+      throw new StorageError("Cannot change this feed: an append to it failed halfway", {
+        hint: "run the command again",
+      });
     }
     if (this.#needsConsent && this.recovery.kind === "back") {
       const { from, to } = this.recovery;

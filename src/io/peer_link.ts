@@ -10,6 +10,7 @@ import { cryptoBackend } from "../crypto/backend.ts";
 import { ROOM_BYTES } from "../crypto/rooms.ts";
 import type { Sender } from "../csp/channel.ts";
 import type { Connection } from "./connection.ts";
+import { delay, nextTurn } from "./pause.ts";
 
 /** What links put into the inbound channel. */
 export type Inbound =
@@ -38,9 +39,11 @@ const FLOOD_READ_BYTES = 64 * 1024;
 
 /**
  * Messages handed over at once. A piece of a flood has thousands, which take tens of milliseconds:
- * between two parts of it other peers have their turn.
+ * between two parts of it other peers have their turn. Of answers that we asked for many may come at
+ * once; of anything else nobody has so much to say, and whoever does waits: 25,000 a second are let in.
  */
 const TURN_MESSAGES = 256;
+const FLOOD_PAUSE_MS = 10;
 
 /** Who says no more than this at once has done with its blocks: it need not keep a large buffer. */
 const LITTLE_BYTES = 4 * 1024;
@@ -123,7 +126,6 @@ export class PeerLink {
   }
 
   async #read(): Promise<TroveError | QuietEnd> {
-    const { peer } = this;
     let toldAt = 0;
     const beganAt = performance.now();
     try {
@@ -142,25 +144,33 @@ export class PeerLink {
           continue;
         }
         toldAt = now;
-        for (let at = 0; at === 0 || at < messages.length; at += TURN_MESSAGES) {
-          const isLast = at + TURN_MESSAGES >= messages.length;
-          const release = isLast ? () => socket.release(chunk) : () => {};
-          const part = messages.slice(at, at + TURN_MESSAGES);
-          // Waiting here is the back-pressure: the socket is not read, and TCP tells the remote.
-          await this.#inbound.send({
-            kind: "received",
-            peer,
-            messages: part,
-            partialBytes,
-            release,
-          });
-        }
+        const release = () => socket.release(chunk);
+        await this.#handOver(messages, partialBytes, release);
       }
       endSession(this.#session);
       return "closed";
     } catch (error) {
       return this.#closed && !(error instanceof TroveError) ? "closed" : linkError(error);
     }
+  }
+
+  /** Waiting here is the back-pressure: the socket is not read, and TCP tells the remote. */
+  async #handOver(
+    messages: readonly Received[],
+    partialBytes: number,
+    release: () => void,
+  ): Promise<void> {
+    const { peer } = this;
+    const kind = "received";
+    let at = 0;
+    for (; at + TURN_MESSAGES < messages.length; at += TURN_MESSAGES) {
+      const part = messages.slice(at, at + TURN_MESSAGES);
+      await this.#inbound.send({ kind, peer, messages: part, partialBytes, release() {} });
+      const answers = part.filter(({ message }) => message.type === "data").length;
+      await (2 * answers < TURN_MESSAGES ? delay(FLOOD_PAUSE_MS) : nextTurn());
+      if (this.#closed) return;
+    }
+    await this.#inbound.send({ kind, peer, messages: messages.slice(at), partialBytes, release });
   }
 
   async #write(): Promise<void> {

@@ -114,6 +114,19 @@ export class SleepFiles {
     }
   }
 
+  /**
+   * Read whatever `putNode` of these and `putSignature` need, so that these do not fail halfway.
+   *
+   * @throws {StorageError}
+   */
+  prepare(nodes: readonly TreeNode[], length: number): void {
+    for (const { index } of nodes) {
+      this.#tree.view(index);
+      this.bitfield.hasNode(index);
+    }
+    this.#signatures.view(length - 1);
+  }
+
   /** The 64-byte signature in the slot for `length` blocks, copied, or undefined if blank. */
   signature(length: number): Uint8Array | undefined {
     if (length < 1) return undefined;

@@ -6,9 +6,10 @@ import { toHex } from "../../src/base/bytes.ts";
 import { printable } from "../../src/base/format.ts";
 import { LockedError, NotFoundError, StorageError, UsageError } from "../../src/base/errors.ts";
 import { decodeIndex } from "../../src/core/archive/entry.ts";
-import { contentSeed } from "../../src/crypto/hash.ts";
+import { contentSeed, discoveryKey } from "../../src/crypto/hash.ts";
 import { keyPair } from "../../src/crypto/sign.ts";
 import { archiveBytes, secretKeyFile } from "../support/archives.ts";
+import { DiskHooks } from "../support/disk_hooks.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
 import { runIn, TestWorld } from "../support/test_world.ts";
 import { assertSameBytes } from "../support/same_bytes.ts";
@@ -449,5 +450,23 @@ Deno.test("a hundred archives are opened and closed without a handle left over",
       openArchive(dir, { world, access: round % 2 ? "read" : "write" })
     );
     for (const archive of open) archive[Symbol.dispose]();
+  }
+});
+
+Deno.test("a disk that does not say what is there is told, with the file, and taken for nothing else", () => {
+  using temp = tempFolder();
+  const world = new TestWorld(temp);
+  const dir = created(temp, world);
+  const key = Deno.readFileSync(join(dir, ".dat", "metadata.key"));
+  for (const name of ["content.data", toHex(discoveryKey(key)).slice(2)]) {
+    using _hooks = new DiskHooks([temp.path], {
+      before({ kind, path }) {
+        if (kind === "look" && path.endsWith(name)) throw new Error("Input/output error");
+      },
+    });
+    assert.throws(() => {
+      using archive = openArchive(dir, { world, access: "write" });
+      return archive.keepsHistory;
+    }, (error) => error instanceof StorageError && error.message.includes(name));
   }
 });

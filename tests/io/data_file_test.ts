@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { StorageError } from "../../src/base/errors.ts";
 import type { BlockSpan } from "../../src/core/feed/block_store.ts";
 import { DataFile } from "../../src/io/data_file.ts";
+import { largestAllocation } from "../support/allocations.ts";
 import { MemoryDisk } from "../support/memory_access.ts";
 
 /** Blocks of these sizes, back to back, filled with their number plus one. */
@@ -32,6 +33,18 @@ Deno.test("DataFile reads blocks before and after they are flushed", () => {
   for (const file of [data, fileOn(disk)]) {
     for (const { span, bytes } of blocks) assert.deepEqual(file.read(span), bytes);
   }
+});
+
+Deno.test("DataFile makes no room for a block that the file is too short for", () => {
+  const disk = new MemoryDisk();
+  disk.open("data").fill(new Uint8Array(70_000));
+  const data = fileOn(disk);
+  const read = (size: number) => data.read({ block: 0, byteOffset: 0, size });
+  assert.equal(read(70_000)?.length, 70_000);
+  const largest = largestAllocation(() => {
+    for (const size of [70_001, 262_175, 2 ** 40]) assert.equal(read(size), undefined);
+  });
+  assert.equal(largest, 0);
 });
 
 Deno.test("DataFile puts each block at its offset, whatever the order, and leaves holes", () => {

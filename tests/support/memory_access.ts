@@ -22,6 +22,7 @@ export class MemoryDisk {
   /** How often `sync` was called, by file. */
   readonly syncs = new Map<string, number>();
   #changesLeft = Infinity;
+  #failsAtRead = -1;
 
   constructor(start: DiskState = new Map()) {
     this.#start = new Map([...start].map(([name, bytes]) => [name, bytes.slice()]));
@@ -46,6 +47,18 @@ export class MemoryDisk {
   /** After `changes` more of them, throw at every further one and drop it, until told otherwise. */
   failAfter(changes: number): void {
     this.#changesLeft = changes;
+  }
+
+  /** Throw at the read that so many others come before, and at none after it. */
+  failAtRead(others: number): void {
+    this.#failsAtRead = this.reads + others;
+  }
+
+  /** For the files: count a read, or throw. */
+  countRead(name: string): void {
+    if (this.reads++ === this.#failsAtRead) {
+      throw new StorageError(`Cannot read "${name}": the disk was told to fail`);
+    }
   }
 
   /** What is on the disk now. Files that are empty and were never written do not count. */
@@ -105,7 +118,7 @@ class MemoryFile implements RandomAccess {
   }
 
   readInto(into: Uint8Array, offset: number): number {
-    this.#disk.reads++;
+    this.#disk.countRead(this.name);
     const part = this.#bytes.subarray(Math.min(offset, this.#size), this.#size);
     const count = Math.min(part.length, into.length);
     into.set(part.subarray(0, count));

@@ -72,8 +72,16 @@ export function narrowFlags(
   args: readonly string[],
   { usual, home, cwd, env }: Surroundings,
 ): string[] {
-  const needs = COMMAND_NEEDS[args.find((arg) => !arg.startsWith("-")) ?? ""] ?? LOCAL;
+  const command = args.find((arg) => !arg.startsWith("-")) ?? "";
+  const usualNeeds = COMMAND_NEEDS[command] ?? LOCAL;
+  const isBorrowed = (!usualNeeds.net || command === "serve") &&
+    args.some((arg) => arg.startsWith("dat://"));
+  const needs = isBorrowed ? PEERS : usualNeeds;
   const named = args.flatMap((arg, n) => pathsOf(args, arg, n, cwd));
+  // What is fetched for a link in the place of a folder lies where temporary files belong.
+  if (isBorrowed || args.includes("--self-test")) {
+    named.push(env.TMPDIR ?? Deno.env.get("TMPDIR") ?? "/tmp");
+  }
   // What a path in an archive looks like on disk is nobody's business, least of all the top of it.
   const own = [resolve(home, ".dat"), env.XDG_CACHE_HOME ?? resolve(home, ".cache")];
   const paths = [...own, archiveAbove(cwd), ...named.filter((path) => path !== "/")];
@@ -91,14 +99,15 @@ export function narrowFlags(
  */
 function networkFlag(args: readonly string[], env: Readonly<Record<string, string>>): string {
   const { TROVE_DISCOVERY: discovery = "none", TROVE_HOST: host } = env;
-  if (discovery !== "none" || args.some(isName)) return "--allow-net";
+  const isSearching = discovery !== "none" || args.some((arg) => /^--discovery(=|$)/.test(arg));
+  if (isSearching || args.some(isName)) return "--allow-net";
   const isBound = host !== undefined || args.some((arg) => /^--host(=|$)/.test(arg));
   return `--allow-net=127.0.0.1,[::1]${isBound ? "" : ",0.0.0.0,[::]"}`;
 }
 
-/** As the flags take them. */
+/** As the flags take them, which have no way to write a comma in a path. */
 function listed(paths: readonly string[]): string {
-  return [...new Set(paths)].map((path) => path.replaceAll(",", ",,")).join(",");
+  return [...new Set(paths)].join(",");
 }
 
 /** Whether an archive is asked for by a name: servers all over are asked for that. */
@@ -117,7 +126,8 @@ function archiveAbove(folder: string): string {
 function pathsOf(args: readonly string[], arg: string, n: number, cwd: string): string[] {
   const value = arg.startsWith("--") ? /^--[a-z-]+=(.+)$/.exec(arg)?.[1] : arg;
   if (n === 0 || value === undefined || /^(dat|https?|ws):\/\//.test(value)) return [];
-  if (!isAbsolute(value) && (value.startsWith("-") || value.includes(":"))) return [];
+  if (!isAbsolute(value) && /^-|[:,=]/.test(value)) return []; // an address, a list, a setting
   const path = resolve(cwd, value);
-  return FILE_OPTIONS.includes(args[n - 1]) ? [path, dirname(path)] : [path];
+  // A file of an archive is read by what the archive says of it.
+  return FILE_OPTIONS.includes(args[n - 1]) ? [path, dirname(path)] : [path, archiveAbove(path)];
 }
