@@ -8,11 +8,18 @@ import type { WalkedFile } from "../core/archive/walk.ts";
 import type { FileMark } from "../io/finish_file.ts";
 import type { PlannedFile } from "./checkout_plan.ts";
 
-const NUMBERS = ["seq", "offset", "blocks", "byteOffset", "size", "mode", "mtime"] as const;
+const PLACE = ["seq", "offset", "blocks", "byteOffset"] as const;
+const NUMBERS = [...PLACE, "size", "mode", "mtime", "before"] as const;
+
+/** In the column `before`: it was not said what the file may replace, or it was. */
+const UNKNOWN = 0;
+const KNOWN = 1;
 
 export class PackedFiles {
   readonly dir: string;
   readonly rows = new PackedRows(NUMBERS);
+  /** What files may replace, by row, where that is anything. */
+  readonly marks = new Map<number, FileMark>();
 
   /** @param dir The folder that the files go into. */
   constructor(dir: string) {
@@ -22,7 +29,7 @@ export class PackedFiles {
   /** Take in a file whose path is safe. */
   add({ path, seq, stat }: WalkedFile): PlannedFile {
     const { offset, blocks, byteOffset, size, mode, mtime } = stat;
-    const numbers = { seq, offset, blocks, byteOffset, size, mode, mtime };
+    const numbers = { seq, offset, blocks, byteOffset, size, mode, mtime, before: UNKNOWN };
     return new PackedFile(this, this.rows.push(numbers, path));
   }
 
@@ -32,21 +39,26 @@ export class PackedFiles {
   }
 }
 
-/** A file out of its row. All but `before` is looked up, so it cannot be copied with `...`. */
+/** A file out of its row. All of it is looked up, so it cannot be copied with `...`. */
 export class PackedFile implements PlannedFile {
   readonly #files: PackedFiles;
   readonly #row: number;
-  readonly before?: FileMark | null;
 
-  constructor(files: PackedFiles, row: number, before?: FileMark | null) {
+  constructor(files: PackedFiles, row: number) {
     this.#files = files;
     this.#row = row;
-    if (before !== undefined) this.before = before;
   }
 
-  /** The same file, which may replace nothing (null) or this. */
-  replacing(before: FileMark | null): PackedFile {
-    return new PackedFile(this.#files, this.#row, before);
+  /** Say that it may replace nothing (null) or this. */
+  setBefore(before: FileMark | null): void {
+    this.#files.rows.set(this.#row, "before", KNOWN);
+    if (before === null) this.#files.marks.delete(this.#row);
+    else this.#files.marks.set(this.#row, before);
+  }
+
+  get before(): FileMark | null | undefined {
+    if (this.#files.rows.get(this.#row, "before") === UNKNOWN) return undefined;
+    return this.#files.marks.get(this.#row) ?? null;
   }
 
   get path(): string {
@@ -87,7 +99,9 @@ export class PackedFile implements PlannedFile {
   }
 }
 
-/** A planned file that may replace nothing (null) or this. */
+/** A planned file that may replace nothing (null) or this; the very same one if it is packed. */
 export function replacing(file: PlannedFile, before: FileMark | null): PlannedFile {
-  return file instanceof PackedFile ? file.replacing(before) : { ...file, before };
+  if (!(file instanceof PackedFile)) return { ...file, before };
+  file.setBefore(before);
+  return file;
 }
