@@ -165,7 +165,7 @@ export function planFiles(archive: Archive, emit: Emit, scope: PlanScope = {}): 
   packed.seal();
   const insides = folders.map((folder) => ({ ...folder, path: `${folder.path}/`, folder }));
   const all: (PlannedFile & { folder?: PlannedFile })[] = [...files, ...insides];
-  const { kept: fitted, clashes } = findClashes(all, { foldNames: foldsNames() });
+  const { kept: fitted, clashes } = findClashes(all, { foldNames: foldsNames(), distinct: true });
   for (const { file, with: other } of clashes) {
     refuse(file.folder?.path ?? file.path, `"${other}" is in its way`);
   }

@@ -59,7 +59,7 @@ export function planExport(view: ArchiveView, emit: Emit): ExportPlan {
   const files = walked.filter((file) => !isFolder(file)).map((file) => ({ path: file.path, file }));
   // A folder made on purpose is as good as a file in it. It gives way: it has nothing to lose.
   const insides = walked.filter(isFolder).map((file) => ({ path: `${file.path}/`, file }));
-  const { clashes } = findClashes([...files, ...insides]);
+  const { clashes } = findClashes([...files, ...insides], { distinct: true });
   for (const { file: { file }, with: other } of clashes) {
     refuse(file.path, `"${other}" is in its way`);
   }

@@ -24,17 +24,24 @@ type Collision = Pick<Clash<unknown>, "with" | "reason">;
  * everything below them.
  *
  * `foldNames` is for disks that do not tell case or Unicode normalisation apart; it finds folders
- * that would be merged, too.
+ * that would be merged, too. Where that is not asked for, `distinct` (every path is given once, as
+ * `walkFiles` gives them) spares remembering a million of them: only folders can be in the way then.
  */
 export function findClashes<File extends { readonly path: string }>(
-  files: Iterable<File>,
-  options: { readonly foldNames?: boolean } = {},
+  files: readonly File[],
+  { foldNames = false, distinct = false }: {
+    readonly foldNames?: boolean;
+    readonly distinct?: boolean;
+  } = {},
 ): { readonly kept: File[]; readonly clashes: Clash<File>[] } {
   const kept: File[] = [];
   const clashes: Clash<File>[] = [];
-  const places = new Places(options.foldNames === true);
+  const places = new Places(foldNames);
+  const folders = distinct && !foldNames ? foldersOf(files) : undefined;
   for (const file of files) {
-    const collision = places.takeFolder(parentOf(file.path)) ?? places.take(file.path, "file");
+    const { path } = file;
+    let collision = places.takeFolder(parentOf(path));
+    if (folders === undefined || folders.has(path)) collision ??= places.take(path, "file");
     if (collision === undefined) kept.push(file);
     else clashes.push({ file, ...collision });
   }
@@ -93,6 +100,17 @@ class Places {
     else if (kind === "file" || same !== path) return { with: same, reason: "same-name" };
     return undefined;
   }
+}
+
+/** Every folder that files are in, and those above it. */
+function foldersOf(files: readonly { readonly path: string }[]): ReadonlySet<string> {
+  const folders = new Set<string>();
+  for (const { path } of files) {
+    for (let folder = parentOf(path); !folders.has(folder); folder = parentOf(folder)) {
+      folders.add(folder);
+    }
+  }
+  return folders;
 }
 
 function parentOf(path: string): string {

@@ -79,6 +79,11 @@ Deno.test("findClashes() keeps files that fit beside each other, and refuses non
       const { kept, clashes } = findClashes(files(paths), { foldNames });
       assert.deepEqual(kept.map((file) => file.path), expected);
       assert.equal(kept.length + clashes.length, paths.length);
+      const once = files([...new Set(paths)]);
+      assert.deepEqual(
+        findClashes(once, { foldNames, distinct: true }),
+        findClashes(once, { foldNames }),
+      );
     }),
     { seed: 1, numRuns: 1000 },
   );
