@@ -2,8 +2,7 @@
 
 /** Resolves after timers, sockets and signals had their turn. */
 export function nextTurn(): Promise<void> {
-  // A timer would take four milliseconds.
-  return new Promise((resolve) => void setImmediate(resolve));
+  return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
 /** Resolves after `ms` milliseconds, or when `signal` is aborted. */

@@ -10,7 +10,7 @@ import { cryptoBackend } from "../crypto/backend.ts";
 import { ROOM_BYTES } from "../crypto/rooms.ts";
 import type { Sender } from "../csp/channel.ts";
 import type { Connection } from "./connection.ts";
-import { delay, nextTurn } from "./pause.ts";
+import { delay } from "./pause.ts";
 
 /** What links put into the inbound channel. */
 export type Inbound =
@@ -38,9 +38,9 @@ const MANY_MESSAGES = 1024;
 const FLOOD_READ_BYTES = 64 * 1024;
 
 /**
- * Messages handed over at once. A piece of a flood has thousands, which take tens of milliseconds:
- * between two parts of it other peers have their turn. Of answers that we asked for many may come at
- * once; of anything else nobody has so much to say, and whoever does waits: 25,000 a second are let in.
+ * Messages handed over at once, if they are no answers to what we asked for: a piece of a flood has
+ * thousands, which take tens of milliseconds. Nobody honest has so much to say; whoever does waits
+ * between two parts of it, and other peers have their turn. 25,000 a second are let in.
  */
 const TURN_MESSAGES = 256;
 const FLOOD_PAUSE_MS = 10;
@@ -163,11 +163,10 @@ export class PeerLink {
     const { peer } = this;
     const kind = "received";
     let at = 0;
-    for (; at + TURN_MESSAGES < messages.length; at += TURN_MESSAGES) {
+    for (; isFlood(messages, at); at += TURN_MESSAGES) {
       const part = messages.slice(at, at + TURN_MESSAGES);
       await this.#inbound.send({ kind, peer, messages: part, partialBytes, release() {} });
-      const answers = part.filter(({ message }) => message.type === "data").length;
-      await (2 * answers < TURN_MESSAGES ? delay(FLOOD_PAUSE_MS) : nextTurn());
+      await delay(FLOOD_PAUSE_MS);
       if (this.#closed) return;
     }
     await this.#inbound.send({ kind, peer, messages: messages.slice(at), partialBytes, release });
@@ -248,6 +247,13 @@ class SocketReader {
     if (buffer?.byteLength !== this.#size) buffer = new ArrayBuffer(this.#size);
     return new Uint8Array(buffer);
   }
+}
+
+/** Whether what is left is more than one part, and most of the next one is no answer. */
+function isFlood(messages: readonly Received[], from: number): boolean {
+  if (messages.length - from <= TURN_MESSAGES) return false;
+  const next = messages.slice(from, from + TURN_MESSAGES);
+  return 2 * next.filter(({ message }) => message.type === "data").length < TURN_MESSAGES;
 }
 
 /** The remote's bytes have ended. @throws {RemoteProtocolError} If that was inside a frame. */

@@ -9,7 +9,10 @@ import { messageOfType } from "../support/messages.ts";
 import { fuzzCore } from "./core_fuzz.ts";
 import { assertSameBytes } from "../support/same_bytes.ts";
 
-for (let seed = 0; seed < 16; seed++) {
+/** Peers with much to claim and nothing of what is rare made much work here once. */
+const ONCE_BAD = [53, 109];
+
+for (const seed of [...Array(16).keys(), ...ONCE_BAD]) {
   Deno.test(`remotes that say anything do no harm (seed ${seed})`, () => {
     const { steps } = fuzzCore(`${seed}`, 1500);
     assert.ok(steps > 1500);
