@@ -164,7 +164,9 @@ export function planFiles(archive: Archive, emit: Emit, scope: PlanScope = {}): 
   // A folder made on purpose is as good as a file in it. It gives way: it has nothing to lose.
   packed.seal();
   const insides = folders.map((folder) => ({ ...folder, path: `${folder.path}/`, folder }));
-  const all: (PlannedFile & { folder?: PlannedFile })[] = [...files, ...insides];
+  const all: readonly (PlannedFile & { folder?: PlannedFile })[] = insides.length > 0
+    ? [...files, ...insides]
+    : files;
   const { kept: fitted, clashes } = findClashes(all, { foldNames: foldsNames(), distinct: true });
   for (const { file, with: other } of clashes) {
     refuse(file.folder?.path ?? file.path, `"${other}" is in its way`);
@@ -231,18 +233,20 @@ export function foldsNames(): boolean {
 export function dropOverlaps(
   files: readonly PlannedFile[],
   refuse: (path: string, reason: string) => void,
-): PlannedFile[] {
-  const kept: PlannedFile[] = [];
+): readonly PlannedFile[] {
+  const overlapping = new Set<PlannedFile>();
   let last: PlannedFile | undefined;
-  for (const file of [...files].sort((a, b) => a.offset - b.offset)) {
+  const isSorted = files.every(({ offset }, n) => n === 0 || files[n - 1].offset <= offset);
+  const sorted = isSorted ? files : files.toSorted((a, b) => a.offset - b.offset);
+  for (const file of sorted) {
     const same = last !== undefined && last.offset === file.offset &&
       last.blocks === file.blocks && last.byteOffset === file.byteOffset && last.size === file.size;
     if (last === undefined || same || file.offset >= last.offset + last.blocks) {
-      kept.push(file);
       last = file;
     } else {
+      overlapping.add(file);
       refuse(file.path, `its content overlaps that of "${last.path}"`);
     }
   }
-  return kept;
+  return overlapping.size === 0 ? sorted : sorted.filter((file) => !overlapping.has(file));
 }

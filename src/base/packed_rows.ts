@@ -12,18 +12,21 @@ const FIRST_ROWS = 64;
 /** Bytes of text in an array, at first and as a rule. */
 const FIRST_TEXT_BYTES = 2048;
 const TEXT_BYTES = 65_536;
-/** A text's place is the number of its array times this, and where it begins there. */
-const TEXT_SPAN = 2 ** 20;
+/**
+ * Where a text is, in one number: that of its array, where it begins there, and how long it is; the
+ * latter two are below this.
+ */
+const TEXT_SPAN = 2 ** 17;
 /** UTF-8 takes at most so many bytes for a UTF-16 code unit. */
 const BYTES_PER_UNIT = 3;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** Rows are counted from 0. Numbers are doubles; texts have to be well-formed, and below 300 kB. */
+/** Rows are counted from 0. Numbers are doubles; texts have to be well-formed, and below 40 kB. */
 export class PackedRows<Column extends string> {
   readonly #names: readonly Column[];
-  /** Which number of a row a column is; after them come the text's place and how long it is. */
+  /** Which number of a row a column is; after them comes where the text is. */
   readonly #places: Readonly<Record<Column, number>>;
   readonly #textPlace: number;
   readonly #width: number;
@@ -37,7 +40,7 @@ export class PackedRows<Column extends string> {
     const places = names.map((name, place) => [name, place]);
     this.#places = Object.fromEntries(places);
     this.#textPlace = names.length;
-    this.#width = names.length + 2;
+    this.#width = names.length + 1;
   }
 
   get count(): number {
@@ -49,10 +52,10 @@ export class PackedRows<Column extends string> {
     const row = this.#count++;
     this.#makeRoom(row);
     for (const name of this.#names) this.#put(row, this.#places[name], values[name]);
-    this.#put(row, this.#textPlace, this.#textPlaceFor(text.length * BYTES_PER_UNIT));
+    const place = this.#textPlaceFor(text.length * BYTES_PER_UNIT);
     const rest = this.#texts[this.#texts.length - 1].subarray(this.#textEnd);
     const { written } = encoder.encodeInto(text, rest);
-    this.#put(row, this.#textPlace + 1, written);
+    this.#put(row, this.#textPlace, place * TEXT_SPAN + written);
     this.#textEnd += written;
     return row;
   }
@@ -97,10 +100,11 @@ export class PackedRows<Column extends string> {
   }
 
   text(row: number): string {
-    const place = this.#at(row, this.#textPlace);
+    const where = this.#at(row, this.#textPlace);
+    const place = Math.floor(where / TEXT_SPAN);
     const start = place % TEXT_SPAN;
     const bytes = this.#texts[Math.floor(place / TEXT_SPAN)];
-    return decoder.decode(bytes.subarray(start, start + this.#at(row, this.#textPlace + 1)));
+    return decoder.decode(bytes.subarray(start, start + where % TEXT_SPAN));
   }
 
   /** Let go of room that is not used. */

@@ -33,8 +33,7 @@ export function findClashes<File extends { readonly path: string }>(
     readonly foldNames?: boolean;
     readonly distinct?: boolean;
   } = {},
-): { readonly kept: File[]; readonly clashes: Clash<File>[] } {
-  const kept: File[] = [];
+): { readonly kept: readonly File[]; readonly clashes: readonly Clash<File>[] } {
   const clashes: Clash<File>[] = [];
   const places = new Places(foldNames);
   const folders = distinct && !foldNames ? foldersOf(files) : undefined;
@@ -42,10 +41,11 @@ export function findClashes<File extends { readonly path: string }>(
     const { path } = file;
     let collision = places.takeFolder(parentOf(path));
     if (folders === undefined || folders.has(path)) collision ??= places.take(path, "file");
-    if (collision === undefined) kept.push(file);
-    else clashes.push({ file, ...collision });
+    if (collision !== undefined) clashes.push({ file, ...collision });
   }
-  return { kept, clashes };
+  if (clashes.length === 0) return { kept: files, clashes };
+  const clashing = new Set(clashes.map(({ file }) => file));
+  return { kept: files.filter((file) => !clashing.has(file)), clashes };
 }
 
 /** How a name looks to a file system that tells neither case nor normalisation apart. */
