@@ -3,6 +3,7 @@ import type { FeedId } from "./inputs.ts";
 import type { PeerState } from "./peer_state.ts";
 import { isLocal } from "./hosts.ts";
 import {
+  FIRST_WORD_MS,
   IDLE_MS,
   MAX_ACCEPTED,
   MAX_FROM_HOST,
@@ -41,10 +42,15 @@ export function admit(state: SyncState, peer: PeerState): void {
   if (neighbours > MAX_FROM_HOST && !isLocal(peer.host)) return state.unlink(peer, "closed");
   if (halfOpen > MAX_HALF_OPEN) {
     const stranger = ofTheMost(silent);
-    state.unlink(stranger, "closed");
-    if (stranger === peer) return;
-    all--;
-    accepted--;
+    const isFull = accepted > MAX_ACCEPTED || all > state.maxPeers;
+    // The oldest from there: if it came just now, so did all the others.
+    const isNew = stranger !== peer && state.now - stranger.linkedAt < FIRST_WORD_MS;
+    if (isFull || !isNew) {
+      state.unlink(stranger, "closed");
+      if (stranger === peer) return;
+      all--;
+      accepted--;
+    }
   }
   if (accepted <= MAX_ACCEPTED && all <= state.maxPeers) return;
   state.unlink(idlest ?? peer, "closed");

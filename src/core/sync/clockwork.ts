@@ -260,7 +260,7 @@ function retry(
   if (opened) return;
   const text = reason instanceof TroveError
     ? reason.message
-    : "the peer hung up before the handshake, so it may not have this archive";
+    : "the peer hung up before the handshake: it may not have this archive, or no room";
   state.report({ kind: "peer-failed", primary, address, reason: text, retryMs, discovered });
 }
 

@@ -121,6 +121,12 @@ export const MAX_ACCEPTED = 128;
 export const MAX_HALF_OPEN = 32;
 
 /**
+ * For so long whoever came may be half open beyond that, while there is room for all: its first words
+ * may be here, behind those of a crowd from the same place. Who says nothing has no longer.
+ */
+export const FIRST_WORD_MS = 1000;
+
+/**
  * Links that one host opens for one archive; this machine itself is exempt. Source: spec of limits,
  * section 7, which thinks of peers with one archive.
  */

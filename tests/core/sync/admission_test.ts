@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { hostOf, isLocal } from "../../../src/core/sync/hosts.ts";
 import {
+  FIRST_WORD_MS,
   HANDSHAKE_MS,
   IDLE_MS,
   MAX_ACCEPTED,
@@ -87,11 +88,21 @@ Deno.test("one host may open as many links again for another archive, up to a li
 Deno.test("strangers who say nothing fill a part of the room, and push out their like", () => {
   const driver = new CoreDriver(ownFeed(2));
   for (let peer = 1; peer <= MAX_HALF_OPEN; peer++) connect(driver, peer, `${peer}`);
+  driver.pass(FIRST_WORD_MS);
   assert.equal(driver.ended.size, 0);
   connect(driver, 999, "one too many");
   assert.deepEqual([...driver.ended], [[1, "closed"]], "the oldest");
   driver.give({ kind: "linked", peer: 1000, address: "dialled", primary: 0 });
   assert.equal(driver.ended.size, 1, "those that we dial are not counted");
+});
+
+Deno.test("of a crowd that came just now nobody goes before its first words, while there is room", () => {
+  const driver = new CoreDriver(ownFeed(2));
+  for (let peer = 1; peer <= MAX_ACCEPTED; peer++) connect(driver, peer, `127.0.0.1:${peer}`);
+  assert.equal(driver.ended.size, 0);
+  driver.greet(1, {});
+  connect(driver, 999, "127.0.0.1:999");
+  assert.deepEqual([...driver.ended], [[2, "closed"]], "the oldest that is silent");
 });
 
 Deno.test("those who open many links push out their own, and nobody who named an archive", () => {
@@ -101,6 +112,7 @@ Deno.test("those who open many links push out their own, and nobody who named an
   connect(driver, 2, "198.51.100.2:1");
   for (let peer = 10; peer < 10 + MAX_HALF_OPEN; peer++) {
     connect(driver, peer, `192.0.2.${1 + peer % 5}:${peer}`);
+    if (peer === 30) driver.pass(FIRST_WORD_MS);
   }
   assert.equal(driver.ended.has(1), false);
   assert.equal(driver.ended.has(2), false, "the only one from there");
@@ -135,7 +147,7 @@ Deno.test("thousands of garbage connections keep no honest peer out", () => {
       if (n % 5 === 0) driver.pass(10);
     }
     assert.equal(driver.core.openPeers, honest - 1);
-    assert.ok(driver.core.sizes().peers <= honest + MAX_HALF_OPEN);
+    assert.ok(driver.core.sizes().peers <= MAX_ACCEPTED);
     driver.pass(HANDSHAKE_MS + 1000);
     sweep(driver, swept);
     assert.equal(driver.core.sizes().peers, driver.core.openPeers);
