@@ -32,6 +32,8 @@ export interface Row {
 const STUBBED_BAR = 400e6;
 /** Bytes either side may keep in memory. */
 const MEMORY_BAR = 120e6;
+/** How many times as fast as real peers trove has to bring many small files in, and over. */
+const SMALL_BAR = 4;
 /** How many times as fast as real peers trove has to bring a large file in, and over. */
 const IMPORT_BAR = 2;
 const CLONE_BAR = 3;
@@ -88,8 +90,8 @@ function barsOf(row: Omit<Row, "bars">): Bar[] {
     });
   }
   if (row.unit === "files/s" && row.pair === "trove" && row.cloneRatio !== undefined) {
-    bars.push({ text: "import >= real peer", met: row.importRatio! >= 1 });
-    bars.push({ text: "clone >= real peer", met: row.cloneRatio >= 1 });
+    bars.push({ text: `import >= ${SMALL_BAR} x real`, met: row.importRatio! >= SMALL_BAR });
+    bars.push({ text: `clone >= ${SMALL_BAR} x real`, met: row.cloneRatio >= SMALL_BAR });
   }
   if (row.unit === "MB/s" && row.pair.includes(" to ") && row.cloneRatio !== undefined) {
     bars.push({ text: "clone >= real peers", met: row.cloneRatio >= 1 });
