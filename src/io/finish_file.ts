@@ -135,8 +135,6 @@ export interface FinishedFile {
  */
 export class FileNamer {
   readonly #root: string;
-  /** The private folder that was made sure of. */
-  #private: string | undefined;
   /** Where the last name was given. */
   #folder: string | undefined;
   /** That folder, if it can be known again. */
@@ -150,10 +148,8 @@ export class FileNamer {
 
   /** What lies at a place in a private folder. @throws {StorageError} If that is none by now. */
   look(from: string): Deno.FileInfo | undefined {
-    const folder = dirname(from);
-    // Looked at again: what lies behind a link by now is not ours to dress and move.
-    if (folder !== this.#private) ensurePrivateFolder(folder);
-    this.#private = folder;
+    // Looked at each time: what lies behind a link by now is not ours to dress and move.
+    ensurePrivateFolder(dirname(from));
     return lookAt(from);
   }
 
