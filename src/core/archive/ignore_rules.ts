@@ -21,6 +21,9 @@ const compileGlob = (glob: string): Matcher => picomatch(glob, { strictSlashes: 
  */
 const MAX_WILDCARDS = 3;
 const MAX_PATTERN_LENGTH = 1000;
+/** A plus repeats what is before it where that is a set of letters, or within parentheses. */
+const WILDCARDS = /\*+|\]\+/g;
+const IN_PARENTHESES = /\*+|[?@!]\(|\+/g;
 
 /** Kept although hidden: the name under which a site says which archive it is. */
 const EXCEPTIONS = ["**/.well-known/dat", ".well-known/dat"].map(compileGlob);
@@ -63,11 +66,14 @@ export function compileIgnore(options: IgnoreOptions): (relativePath: string) =>
 function refuseCostly(line: string): void {
   const names = line.split("/");
   const wildcards = names.filter((name) => name !== "**")
-    .map((name) => name.match(/\*+|[+*?@!]\(/g)?.length ?? 0);
+    .map((name) => name.match(name.includes("(") ? IN_PARENTHESES : WILDCARDS)?.length ?? 0);
   const deep = names.filter((name) => name === "**").length;
-  if (Math.max(deep, ...wildcards) <= MAX_WILDCARDS && line.length <= MAX_PATTERN_LENGTH) return;
+  // A plus behind a group repeats it, and what it repeats may stand for the same in many ways.
+  const isCostly = Math.max(deep, ...wildcards) > MAX_WILDCARDS || /[)}]\+/.test(line);
+  if (!isCostly && line.length <= MAX_PATTERN_LENGTH) return;
   throw new UsageError(`Cannot use the pattern "${line.slice(0, 100)}" of .datignore`, {
-    hint: `one name of a path may have ${MAX_WILDCARDS} wildcards, and so many ** a pattern`,
+    hint: `one name of a path may have ${MAX_WILDCARDS} wildcards and no + behind a group, ` +
+      `a pattern so many **`,
   });
 }
 

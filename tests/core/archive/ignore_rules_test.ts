@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { UsageError } from "../../../src/base/errors.ts";
 import { compileIgnore } from "../../../src/core/archive/ignore_rules.ts";
 
 const FOLDERS = ["node_modules", "build", "a/b", "we[i]rd"];
@@ -111,4 +112,15 @@ Deno.test("patterns of the caller count like those of the file", () => {
     ["x.tmp", "keep.tmp", "s/build/x", "x.log", "x.txt"].map(ignored),
     [true, false, true, true, false],
   );
+});
+
+Deno.test("patterns that repeat a group are refused: a match may take longer than a life", () => {
+  const options = { isDirectory: () => false, ignoreHidden: true };
+  for (
+    const datignore of ["{a,*}+", "{a,aa}+", "(a|b*)+", "[a-z]+[a-z]+[a-z]+[a-z]+", "(a+a+a+a+)"]
+  ) {
+    assert.throws(() => compileIgnore({ ...options, datignore }), UsageError, datignore);
+  }
+  const isIgnored = compileIgnore({ ...options, datignore: "c++++\n{a,b}*\n[0-9]+.txt" });
+  assert.deepEqual(["c++++", "b1", "12.txt", "c"].map(isIgnored), [true, true, true, false]);
 });
