@@ -167,7 +167,7 @@ export class PeerLink {
       const part = messages.slice(at, at + TURN_MESSAGES);
       await this.#inbound.send({ kind, peer, messages: part, partialBytes, release() {} });
       await delay(FLOOD_PAUSE_MS);
-      if (this.#closed) return;
+      if (this.#closed) at = messages.length; // nobody waits for the rest; the buffer is given back
     }
     await this.#inbound.send({ kind, peer, messages: messages.slice(at), partialBytes, release });
   }
